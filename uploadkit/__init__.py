@@ -1,0 +1,99 @@
+"""uploadkit: uploads for Flask, on the local disk or in the cloud, behind one API.
+
+The names of Flask-Uploads come first; everything else is uploadkit's own.
+"""
+
+from werkzeug.datastructures import FileStorage
+from werkzeug.utils import secure_filename
+
+from .config import UploadConfiguration, addslash, config_for_set
+from .configure import Uploads, configure_uploads, patch_request_class
+from .exceptions import (
+    AlreadyExistsError,
+    BackendError,
+    ConfigError,
+    DurabilityUncertainError,
+    IntegrityError,
+    InvalidFilenameError,
+    InvalidKeyError,
+    NotConfiguredError,
+    NotFoundError,
+    NotSupportedError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnavailableError,
+    UploadKitError,
+    UploadNotAllowed,
+)
+from .filetypes import (
+    ALL,
+    ARCHIVES,
+    AUDIO,
+    DATA,
+    DEFAULTS,
+    DOCUMENTS,
+    EXECUTABLES,
+    IMAGES,
+    SCRIPTS,
+    SOURCE,
+    TEXT,
+    All,
+    AllExcept,
+    extension,
+    lowercase_ext,
+)
+from .models import FileInfo, SaveOptions
+from .remotepath import RemotePath
+from .scoped import ScopedSet
+from .test_helper import TestingFileStorage
+from .uploadset import UploadSet
+from .web.blueprint import uploaded_file, uploads_mod
+
+__all__ = [  # noqa: RUF022 - the drop-in names first
+    "UploadSet",
+    "UploadConfiguration",
+    "UploadNotAllowed",
+    "configure_uploads",
+    "config_for_set",
+    "TestingFileStorage",
+    "addslash",
+    "extension",
+    "lowercase_ext",
+    "All",
+    "ALL",
+    "AllExcept",
+    "TEXT",
+    "DOCUMENTS",
+    "IMAGES",
+    "AUDIO",
+    "DATA",
+    "SCRIPTS",
+    "ARCHIVES",
+    "SOURCE",
+    "EXECUTABLES",
+    "DEFAULTS",
+    "uploads_mod",
+    "uploaded_file",
+    "patch_request_class",
+    "secure_filename",
+    "FileStorage",
+    "Uploads",
+    "ScopedSet",
+    "FileInfo",
+    "SaveOptions",
+    "RemotePath",
+    "UploadKitError",
+    "InvalidFilenameError",
+    "ConfigError",
+    "NotConfiguredError",
+    "BackendError",
+    "NotFoundError",
+    "AlreadyExistsError",
+    "PermissionDeniedError",
+    "InvalidKeyError",
+    "PreconditionError",
+    "IntegrityError",
+    "DurabilityUncertainError",
+    "UnavailableError",
+    "NotSupportedError",
+]

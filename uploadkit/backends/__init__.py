@@ -1,0 +1,27 @@
+"""Backends: where the files of an upload set live. Importing this package imports no vendor's SDK."""
+
+from .capabilities import (
+    AnswersForItself,
+    Capabilities,
+    SupportsCopy,
+    SupportsListing,
+    SupportsMove,
+    SupportsRange,
+    SupportsSweep,
+    capabilities,
+)
+from .protocol import Backend
+from .registry import create_backend
+
+__all__ = [
+    "AnswersForItself",
+    "Backend",
+    "Capabilities",
+    "SupportsCopy",
+    "SupportsListing",
+    "SupportsMove",
+    "SupportsRange",
+    "SupportsSweep",
+    "capabilities",
+    "create_backend",
+]

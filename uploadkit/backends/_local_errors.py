@@ -1,0 +1,59 @@
+"""The one table from errno to uploadkit's errors."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..exceptions import (
+    AlreadyExistsError,
+    BackendError,
+    InvalidKeyError,
+    NotFoundError,
+    NotSupportedError,
+    PermissionDeniedError,
+    UnavailableError,
+    UploadKitError,
+)
+
+BACKEND = "local"
+
+_TABLE: dict[int, type[BackendError]] = {
+    errno.ENOENT: NotFoundError,
+    errno.EEXIST: AlreadyExistsError,
+    errno.EACCES: PermissionDeniedError,
+    errno.EPERM: PermissionDeniedError,
+    errno.EROFS: PermissionDeniedError,
+    errno.ENAMETOOLONG: InvalidKeyError,
+    errno.ELOOP: InvalidKeyError,
+    errno.ENOTDIR: InvalidKeyError,
+    errno.EISDIR: InvalidKeyError,
+    errno.EILSEQ: InvalidKeyError,
+    errno.EXDEV: NotSupportedError,
+    errno.EAGAIN: UnavailableError,
+    errno.EBUSY: UnavailableError,
+    errno.EMFILE: UnavailableError,
+    errno.ENFILE: UnavailableError,
+    errno.ESTALE: UnavailableError,
+    errno.ETIMEDOUT: UnavailableError,
+}
+
+
+def translate(error: OSError, action: str, key: str) -> BackendError:
+    """Return our error for one of the operating system; its message shows the key, never a path of the server."""
+    kind = _TABLE.get(error.errno or 0, BackendError)
+    reason = os.strerror(error.errno) if error.errno else type(error).__name__
+    return kind(f"Could not {action} {key!r} on the local backend: {reason}.", key=key, backend=BACKEND)
+
+
+@contextmanager
+def translating(action: str, key: str) -> Iterator[None]:
+    """Turn what the operating system raises inside into our errors."""
+    try:
+        yield
+    except UploadKitError:
+        raise
+    except OSError as error:
+        raise translate(error, action, key) from error

@@ -1,0 +1,109 @@
+"""Walking the local backend's folders: to list the files, and to sweep what killed processes left."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta, timezone
+
+from ..filetypes import content_type_for
+from ..keys import INTERNAL_FOLDER, join, segments, split
+from ..models import FileInfo
+from ._local_folders import Folder, opened_below
+from ._local_staging import TEMPORARY_FOLDER, TEMPORARY_PREFIX, lock
+
+_log = logging.getLogger("uploadkit.local")
+_BATCH = 512
+
+
+def list_below(root: Folder, prefix: str) -> Iterator[FileInfo]:
+    """Yield the regular files whose key starts with ``prefix``, in key order; links are never followed.
+
+    One folder's names are held at a time (per level), never all of them.
+    """
+    return _list_folder(root, split(prefix)[0], prefix)
+
+
+def file_info(key: str, found: os.stat_result) -> FileInfo:
+    """Return what a stat tells of a file."""
+    return FileInfo(
+        key=key,
+        size=found.st_size,
+        content_type=content_type_for(key),
+        last_modified=datetime.fromtimestamp(found.st_mtime, timezone.utc),
+        etag=f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}",
+    )
+
+
+def sweep_below(root: Folder, older_than: timedelta) -> int:
+    """Remove temporary files that are older and that no living process has locked; return how many."""
+    oldest = time.time() - older_than.total_seconds()
+    try:
+        with opened_below(root, TEMPORARY_FOLDER) as folder:
+            names = [name for name, _ in folder.entries() if name.startswith(TEMPORARY_PREFIX)]
+            return sum(_sweep_one(folder, name, oldest) for name in names)
+    except FileNotFoundError:
+        return 0
+
+
+def _list_folder(root: Folder, folder_key: str, prefix: str) -> Iterator[FileInfo]:
+    files: list[str] = []
+    for name, is_folder in _entries(root, folder_key):
+        key = join(folder_key, name)
+        if key == INTERNAL_FOLDER or not _printable(key):
+            continue
+        if is_folder and (key + "/").startswith(prefix[: len(key) + 1]):
+            yield from _stat_all(root, folder_key, files)
+            files = []
+            yield from _list_folder(root, key, prefix)
+        elif not is_folder and key.startswith(prefix):
+            files.append(name)
+            if len(files) == _BATCH:
+                yield from _stat_all(root, folder_key, files)
+                files = []
+    yield from _stat_all(root, folder_key, files)
+
+
+def _entries(root: Folder, folder_key: str) -> list[tuple[str, bool]]:
+    try:
+        with opened_below(root, segments(folder_key)) as folder:
+            return folder.entries()
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _stat_all(root: Folder, folder_key: str, names: list[str]) -> list[FileInfo]:
+    """Stat a batch of names in one folder; what vanished meanwhile, or is no regular file, is left out."""
+    found: list[FileInfo] = []
+    if names:
+        with suppress(FileNotFoundError, NotADirectoryError), opened_below(root, segments(folder_key)) as folder:
+            for name in names:
+                with suppress(FileNotFoundError):
+                    info = folder.lstat(name)
+                    if stat.S_ISREG(info.st_mode):
+                        found.append(file_info(join(folder_key, name), info))
+    return found
+
+
+def _printable(key: str) -> bool:
+    """Names on disk that are no valid Unicode cannot be keys; they are left alone and told of."""
+    if key.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in key):
+        return True
+    _log.warning("left out of the listing, because its name is no valid UTF-8: %s", ascii(key))
+    return False
+
+
+def _sweep_one(folder: Folder, name: str, oldest: float) -> bool:
+    with suppress(FileNotFoundError):
+        fd = folder.open(name, os.O_RDWR)
+        try:
+            if os.fstat(fd).st_mtime < oldest and lock(fd):
+                folder.unlink(name)
+                return True
+        finally:
+            os.close(fd)
+    return False

@@ -1,0 +1,249 @@
+"""The local backend: files in a folder, published in one step, flushed to disk, never outside the folder."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import BinaryIO, cast
+
+from ..exceptions import (
+    AlreadyExistsError,
+    ConfigError,
+    DurabilityUncertainError,
+    InvalidKeyError,
+    NotFoundError,
+)
+from ..filetypes import content_type_for
+from ..keys import check_key, segments, split
+from ..models import FileInfo, SaveOptions
+from ..streams import Tally, chunks, rewind, window
+from . import _local_attributes as attributes
+from ._local_errors import BACKEND, translating
+from ._local_folders import Folder, opened_below, opened_root, sync_file
+from ._local_listing import file_info, list_below, sweep_below
+from ._local_staging import StagedFile, rename_to_free, stage
+
+#: Without O_NONBLOCK a named pipe in the folder would hang us.
+_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+
+
+class LocalBackend:
+    """Keeps files in a folder of this machine.
+
+    :param destination: The folder; it is made when the first file is saved. A relative one is taken from the
+        working directory of this moment.
+    :param fsync: Flush each file and its folder to the disk before `save` returns, so that a power cut cannot take
+        back what was reported as stored.
+    :param file_mode: The permission bits of files (``0o640``); None leaves them to the umask.
+    :param folder_mode: The permission bits of folders that are made; None leaves them to the umask.
+    :param checksum: The `hashlib` algorithm that is computed while files are written and kept beside them; None for
+        none.
+    :raises ConfigError: if ``destination`` is empty.
+    """
+
+    name = BACKEND
+
+    def __init__(
+        self,
+        destination: str | os.PathLike[str],
+        *,
+        fsync: bool = True,
+        file_mode: int | None = None,
+        folder_mode: int | None = None,
+        checksum: str | None = "sha256",
+    ) -> None:
+        if not destination or not os.fspath(destination):
+            raise ConfigError("The local backend needs a destination: the folder to keep the files in.")
+        self._root = os.path.abspath(destination)
+        self._fsync = fsync
+        self._file_mode = file_mode
+        self._folder_mode = folder_mode
+        self._checksum = checksum
+
+    def save(self, key: str, stream: BinaryIO, options: SaveOptions) -> FileInfo:
+        check_key(key)
+        rewind(stream)
+        with ExitStack() as stack:
+            with translating("save", key):
+                root = stack.enter_context(self._root_folder(create=True))
+                folder, name = self._enter(stack, root, key)
+                if not options.overwrite and folder.exists(name):
+                    raise self._exists(key)
+                staged = stage(root, folder, self._file_mode, overwrite=options.overwrite)
+            stack.callback(staged.discard)
+            checksum = self._write(staged, key, stream, options)
+            with translating("save", key):
+                info = self._finish(staged, key, options, checksum, root)
+                self._publish(staged, folder, name, key, overwrite=options.overwrite)
+        return info
+
+    def open(self, key: str) -> BinaryIO:
+        with self._opened(key) as (fd, _):
+            return cast("BinaryIO", io.BufferedReader(io.FileIO(os.dup(fd), "rb")))
+
+    def stat(self, key: str) -> FileInfo:
+        with self._opened(key) as (fd, root), translating("stat", key):
+            return self._info(fd, key, root)
+
+    def delete(self, key: str) -> None:
+        with suppress(NotFoundError), self._located(key, "delete") as (root, folder, name):
+            found = folder.lstat(name)
+            if not stat.S_ISDIR(found.st_mode):
+                folder.unlink(name)
+                self._sync(folder)
+                attributes.remove(found.st_ino, key, root)
+
+    def url(self, key: str) -> str | None:
+        check_key(key)
+        return None
+
+    def path(self, key: str) -> str:
+        if not key:
+            return self._root
+        path = os.path.join(self._root, *check_key(key).split("/"))
+        root = os.path.realpath(self._root)
+        if os.path.commonpath([root, os.path.realpath(path)]) != root:
+            raise InvalidKeyError(
+                f"Path traversal attempt: {key!r} leads out of the destination through a symbolic link.",
+                key=key,
+                backend=self.name,
+            )
+        return path
+
+    def open_range(self, key: str, start: int, length: int | None = None) -> BinaryIO:
+        return window(self.open(key), start, length)
+
+    def list_files(self, prefix: str = "") -> Iterator[FileInfo]:
+        with suppress(NotFoundError), translating("list", prefix), self._root_folder() as root:
+            yield from list_below(root, prefix)
+
+    def move(self, source: str, target: str, *, overwrite: bool = False) -> FileInfo:
+        check_key(target)
+        with self._opened(source) as (fd, root), self._located(source, "move") as (_, old_folder, old_name):
+            if source != target:
+                with ExitStack() as stack:
+                    folder, name = self._enter(stack, root, target)
+                    rename = Folder.replace if overwrite else rename_to_free
+                    rename(old_folder, old_name, folder, name)
+                    attributes.rename(os.fstat(fd).st_ino, source, target, root)
+                    self._sync(folder)
+                    self._sync(old_folder)
+            return self._info(fd, target, root)
+
+    def sweep(self, older_than: timedelta = timedelta(hours=24)) -> int:
+        with suppress(NotFoundError), translating("sweep", "temporary files"), self._root_folder() as root:
+            return sweep_below(root, older_than)
+        return 0
+
+    # Saving
+
+    def _enter(self, stack: ExitStack, root: Folder, key: str) -> tuple[Folder, str]:
+        """Open the folder of ``key``, made if need be; return it and the last segment."""
+        folder, name = split(key)
+        below = opened_below(root, segments(folder), create=True, mode=self._folder_mode, sync=self._fsync)
+        return stack.enter_context(below), name
+
+    def _write(self, staged: StagedFile, key: str, stream: BinaryIO, options: SaveOptions) -> str | None:
+        """Write the whole stream; return its checksum. What the stream itself raises is not ours to translate."""
+        tally = Tally(options, key, self.name, self._checksum)
+        for chunk in chunks(stream):
+            tally.add(chunk)
+            with translating("save", key):
+                _write_whole(staged.fd, chunk)
+        return tally.finish()
+
+    def _finish(
+        self, staged: StagedFile, key: str, options: SaveOptions, checksum: str | None, root: Folder
+    ) -> FileInfo:
+        """Give the staged file its attributes and flush it; return what will be there."""
+        kept = attributes.Attributes.of(key, options)
+        modified = os.fstat(staged.fd).st_mtime_ns
+        attributes.write(staged.fd, key, replace(kept, checksum=checksum, modified=modified), root)
+        if self._fsync:
+            sync_file(staged.fd)
+        return self._info(staged.fd, key, root)
+
+    def _publish(self, staged: StagedFile, folder: Folder, name: str, key: str, *, overwrite: bool) -> None:
+        number = os.fstat(staged.fd).st_ino
+        staged.publish(folder, name, overwrite=overwrite)
+        try:
+            self._sync(folder)
+        except OSError as error:
+            if not overwrite:
+                if folder.lstat(name).st_ino == number:
+                    folder.unlink(name)
+                raise
+            raise DurabilityUncertainError(
+                f"{key!r} was replaced on the local backend, but flushing its folder failed "
+                f"({os.strerror(error.errno or 0)}): a power cut may bring the old file back. Save it again.",
+                key=key,
+                backend=self.name,
+                retryable=True,
+            ) from error
+
+    def _exists(self, key: str) -> AlreadyExistsError:
+        return AlreadyExistsError(f"{key!r} exists already on the local backend.", key=key, backend=self.name)
+
+    # Finding
+
+    def _root_folder(self, *, create: bool = False) -> AbstractContextManager[Folder]:
+        return opened_root(self._root, create=create, mode=self._folder_mode)
+
+    @contextmanager
+    def _located(self, key: str, action: str) -> Iterator[tuple[Folder, Folder, str]]:
+        """Open the root and the folder of ``key``; yield them and the last segment."""
+        folder_key, name = split(check_key(key))
+        with translating(action, key), self._root_folder() as root, ExitStack() as stack:
+            try:
+                folder = stack.enter_context(opened_below(root, segments(folder_key)))
+            except NotADirectoryError as error:
+                raise self._missing(key) from error
+            yield root, folder, name
+
+    @contextmanager
+    def _opened(self, key: str) -> Iterator[tuple[int, Folder]]:
+        """Open a regular file and the root; whatever else bears the name counts as missing."""
+        with ExitStack() as stack:
+            root, folder, name = stack.enter_context(self._located(key, "open"))
+            try:
+                fd = folder.open(name, _READ)
+            except OSError as error:
+                if error.errno in (errno.ELOOP, errno.ENXIO, errno.EISDIR):
+                    raise self._missing(key) from error
+                raise
+            stack.callback(os.close, fd)
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise self._missing(key)
+            yield fd, root
+
+    def _info(self, fd: int, key: str, root: Folder) -> FileInfo:
+        kept = attributes.read(fd, key, root)
+        found = os.fstat(fd)
+        return replace(
+            file_info(key, found),
+            content_type=kept.content_type or content_type_for(key),
+            checksum=kept.checksum if kept.modified == found.st_mtime_ns else None,
+            content_disposition=kept.content_disposition,
+            cache_control=kept.cache_control,
+            metadata=dict(kept.metadata),
+        )
+
+    def _missing(self, key: str) -> NotFoundError:
+        return NotFoundError(f"There is no file {key!r} on the local backend.", key=key, backend=self.name)
+
+    def _sync(self, folder: Folder) -> None:
+        if self._fsync:
+            folder.sync()
+
+
+def _write_whole(fd: int, chunk: bytes) -> None:
+    """Write all of ``chunk``: write(2) may take less, and says so only by its return value."""
+    view = memoryview(chunk)
+    while view:
+        view = view[os.write(fd, view) :]

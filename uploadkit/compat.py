@@ -1,0 +1,49 @@
+"""For code that cannot be edited: lets ``import flask_uploads`` find uploadkit.
+
+Call `install` before anything imports ``flask_uploads``.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+import uploadkit
+
+from . import exceptions, extensions, test_helper
+from .web import blueprint
+
+_NAME = "flask_uploads"
+
+
+def install() -> None:
+    """Make ``flask_uploads`` and its submodules importable, with everything that uploadkit exports.
+
+    :raises RuntimeError: if another ``flask_uploads`` was imported before; its objects would be mixed with ours.
+    """
+    there = sys.modules.get(_NAME)
+    if there is not None and getattr(there, "__uploadkit__", False) is not True:
+        raise RuntimeError("another flask_uploads is imported already; call uploadkit.compat.install() before that")
+    package = _module(_NAME, uploadkit)
+    package.__path__ = []
+    for name, source in (
+        ("flask_uploads", uploadkit),
+        ("exceptions", exceptions),
+        ("extensions", extensions),
+        ("test_helper", test_helper),
+    ):
+        setattr(package, name, _module(f"{_NAME}.{name}", source))
+
+
+def _module(name: str, source: ModuleType) -> ModuleType:
+    module = ModuleType(name, source.__doc__)
+    public = getattr(source, "__all__", None) or [word for word in vars(source) if not word.startswith("_")]
+    module.__dict__.update({word: getattr(source, word) for word in public})
+    module.__dict__.update(
+        uploads_mod=blueprint.uploads_mod,
+        uploaded_file=blueprint.uploaded_file,
+        __all__=list(public),
+        __uploadkit__=True,
+    )
+    sys.modules[name] = module
+    return module

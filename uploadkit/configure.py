@@ -1,0 +1,95 @@
+"""Telling an app about its upload sets."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from .config import UploadConfiguration, config_for_set
+from .exceptions import BackendError, ConfigError
+from .operations import sweep
+from .uploadset import UploadSet
+from .web.blueprint import uploads_mod
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+_log = logging.getLogger("uploadkit")
+
+
+def configure_uploads(app: Flask, upload_sets: UploadSet | Iterable[UploadSet]) -> None:
+    """Read the configuration of upload sets, make their backends, and register the route that serves them.
+
+    Call it after ``app.config`` is complete; call it again for further sets, or after a setting has changed.
+
+    :param app: The app. Its ``upload_set_config`` maps the names of sets to their configuration.
+    :param upload_sets: One set, or several.
+    :raises ConfigError: if a setting is missing, misspelt or means nothing; no set is changed then.
+    """
+    sets = (upload_sets,) if isinstance(upload_sets, UploadSet) else tuple(upload_sets)
+    defaults = {"dest": app.config.get("UPLOADS_DEFAULT_DEST"), "url": app.config.get("UPLOADS_DEFAULT_URL")}
+    found = {uset.name: config_for_set(uset, app, defaults) for uset in sets}
+    known: dict[str, UploadConfiguration] = {**getattr(app, "upload_set_config", {}), **found}
+    if uploads_mod.name not in app.blueprints and any(config.base_url is None for config in known.values()):
+        _register(app)
+    _keep(app, found)
+    for config in found.values():
+        _sweep(config)
+
+
+class Uploads:
+    """The same as an extension object: ``uploads = Uploads(photos, docs)``, later ``uploads.init_app(app)``.
+
+    :param upload_sets: The sets.
+    """
+
+    def __init__(self, *upload_sets: UploadSet) -> None:
+        self.upload_sets = upload_sets
+
+    def init_app(self, app: Flask) -> None:
+        """Configure the sets for ``app``; see `configure_uploads`."""
+        configure_uploads(app, self.upload_sets)
+        app.extensions["uploadkit"] = self
+
+
+def patch_request_class(app: Flask, size: int | None = 64 * 1024 * 1024) -> None:
+    """Limit the size of requests. Deprecated: set ``MAX_CONTENT_LENGTH``, which is what this does.
+
+    :param size: The limit in bytes; None keeps what ``MAX_CONTENT_LENGTH`` says.
+    """
+    warnings.warn(
+        "patch_request_class() is deprecated; set app.config['MAX_CONTENT_LENGTH'] instead.",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    if size is not None:
+        app.config["MAX_CONTENT_LENGTH"] = size
+
+
+def _register(app: Flask) -> None:
+    try:
+        app.register_blueprint(uploads_mod)
+    except AssertionError as error:
+        raise ConfigError(
+            "The first set without a base URL was configured after the app had answered a request, so its route can "
+            "no longer be added. Call configure_uploads() before the app runs."
+        ) from error
+
+
+def _keep(app: Flask, found: dict[str, UploadConfiguration]) -> None:
+    if not hasattr(app, "upload_set_config"):
+        app.upload_set_config = {}  # type: ignore[attr-defined]  # where Flask-Uploads has it; apps read it
+    app.upload_set_config.update(found)  # type: ignore[attr-defined]
+
+
+def _sweep(config: UploadConfiguration) -> None:
+    """Remove what killed processes left; that it fails is no reason not to start."""
+    try:
+        count = sweep(config.backend)
+    except BackendError as error:
+        _log.warning("could not look for left-over temporary files: %s", error)
+    else:
+        if count:
+            _log.info("removed %d temporary files of killed processes", count)

@@ -1,0 +1,128 @@
+"""Operations on any backend: by its own power where it has one, else the long way round."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import BinaryIO
+
+from .backends.capabilities import capabilities
+from .backends.protocol import Backend
+from .exceptions import InvalidKeyError, NotFoundError, NotSupportedError
+from .keys import check_key
+from .models import FileInfo, SaveOptions
+from .streams import check_range, chunks, window
+
+
+def exists(backend: Backend, key: str) -> bool:
+    """Whether there is a file; a key that cannot be has none. Failures to find out are raised, never a False."""
+    try:
+        backend.stat(key)
+    except (NotFoundError, InvalidKeyError):
+        return False
+    return True
+
+
+def open_range(backend: Backend, key: str, start: int, length: int | None = None) -> BinaryIO:
+    """Open a part of a file as a seekable stream.
+
+    :raises ValueError: if ``start`` or ``length`` is negative.
+    """
+    check_range(start, length)
+    power = capabilities(backend).range
+    if power is not None:
+        return power.open_range(key, start, length)
+    return window(backend.open(key), start, length)
+
+
+def list_files(backend: Backend, prefix: str = "") -> Iterator[FileInfo]:
+    """List the files whose key starts with ``prefix``.
+
+    :raises NotSupportedError: at once, if the backend cannot list.
+    """
+    power = capabilities(backend).listing
+    if power is None:
+        raise NotSupportedError(f"The {backend.name!r} backend cannot list its files.", backend=backend.name)
+    return power.list_files(prefix)
+
+
+def copy(backend: Backend, source: str, target: str, *, overwrite: bool = False) -> FileInfo:
+    """Copy a file with everything it carries.
+
+    :raises NotFoundError: if there is no ``source``.
+    :raises AlreadyExistsError: if ``target`` exists and ``overwrite`` is false.
+    """
+    options = replace(carried(backend.stat(source)), overwrite=overwrite)
+    power = capabilities(backend).copy
+    if power is not None:
+        return power.copy(source, target, options)
+    with backend.open(source) as stream:
+        return backend.save(target, stream, options)
+
+
+def move(backend: Backend, source: str, target: str, *, overwrite: bool = False) -> FileInfo:
+    """Give a file another key. Without the power it is copied, then deleted: never lost, for a moment there twice.
+
+    :raises NotFoundError: if there is no ``source``.
+    :raises AlreadyExistsError: if ``target`` exists and ``overwrite`` is false.
+    """
+    check_key(target)
+    if source == target:
+        return backend.stat(source)
+    power = capabilities(backend).move
+    if power is not None:
+        try:
+            return power.move(source, target, overwrite=overwrite)
+        except NotSupportedError:  # between two file systems, for one
+            pass
+    info = copy(backend, source, target, overwrite=overwrite)
+    backend.delete(source)
+    return info
+
+
+def copy_between(source: Backend, key: str, target: Backend, new_key: str, *, overwrite: bool = False) -> FileInfo:
+    """Copy a file from one backend to another, checked against the size and checksum that the first one knows."""
+    options = replace(carried(source.stat(key)), overwrite=overwrite)
+    with source.open(key) as stream:
+        return target.save(new_key, stream, options)
+
+
+def delete_all(backend: Backend, prefix: str) -> int:
+    """Delete every file whose key starts with ``prefix``; return how many."""
+    count = 0
+    for info in list_files(backend, prefix):
+        backend.delete(info.key)
+        count += 1
+    return count
+
+
+def checksum(backend: Backend, key: str, algorithm: str = "sha256") -> str:
+    """Read a file and return its digest in hexadecimal.
+
+    :raises ValueError: if `hashlib` has no such algorithm.
+    """
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    with backend.open(key) as stream:
+        for chunk in chunks(stream):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def sweep(backend: Backend, older_than: timedelta = timedelta(hours=24)) -> int:
+    """Remove what killed processes left, if the backend can leave anything; return how many."""
+    power = capabilities(backend).sweep
+    return power.sweep(older_than) if power is not None else 0
+
+
+def carried(info: FileInfo) -> SaveOptions:
+    """Return the options that store a file with everything ``info`` tells of it."""
+    return SaveOptions(
+        content_type=info.content_type,
+        content_disposition=info.content_disposition,
+        cache_control=info.cache_control,
+        metadata=dict(info.metadata),
+        checksum=info.checksum,
+        size=info.size,
+    )

@@ -1,0 +1,155 @@
+"""Settings: reading single values of an app's configuration, strictly, with the way out in every error."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from werkzeug.datastructures import FileStorage
+
+from .backends.registry import near_miss
+from .exceptions import ConfigError
+from .filetypes import as_extensions
+from .names import NameStyle
+
+Access = Literal["public", "private"]
+OnConflict = Literal["rename", "overwrite", "error", "unique"]
+#: Makes the name a file is stored under from its cleaned name and the upload; it may contain folders.
+NamingFunction = Callable[[str, FileStorage], str]
+Naming = str | NamingFunction
+
+ON_CONFLICT: tuple[OnConflict, ...] = ("rename", "overwrite", "error", "unique")
+NAMINGS = ("original", "uuid", "sha256", "dated:%Y/%m/%d")
+#: What may follow ``UPLOADED_<NAME>_``.
+SET_KEYS = (
+    *("DEST", "URL", "ALLOW", "DENY", "BACKEND", "OPTIONS"),
+    *("ACCESS", "SERVE", "ON_CONFLICT", "NAMING", "NAMES", "MAX_SIZE"),
+)
+#: What may follow ``UPLOADS_``.
+APP_KEYS = ("DEFAULT_DEST", "DEFAULT_URL", "DEFAULT_BACKEND", "DEFAULT_OPTIONS", "AUTOSERVE")
+
+_SIZE = re.compile(r"([0-9]{1,15})\s*([kmgt]i?)?b?", re.IGNORECASE)
+_TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0", "")
+
+
+@dataclass(frozen=True)
+class SetSettings:
+    """How one upload set behaves, beside what Flask-Uploads knew.
+
+    :param serve: Whether the ``_uploads`` route serves the set.
+    :param access: Who may fetch the files: everybody, or only who was given a signed link; None is not said.
+    :param on_conflict: What happens when a name is taken: ``"rename"``, ``"overwrite"``, ``"error"``, ``"unique"``.
+    :param naming: How names are made: ``"original"``, ``"uuid"``, ``"sha256"``, ``"dated:<strftime>"`` or a function.
+    :param names: ``"ascii"`` or ``"unicode"``.
+    :param max_size: The longest file that is accepted, in bytes; None for no limit.
+    """
+
+    serve: bool = False
+    access: Access | None = None
+    on_conflict: OnConflict = "rename"
+    naming: Naming = "original"
+    names: NameStyle = "ascii"
+    max_size: int | None = None
+
+
+def read_settings(config: Mapping[str, Any], prefix: str, *, autoserve: bool) -> SetSettings:
+    """Read the settings of the set whose keys begin with ``prefix``.
+
+    :raises ConfigError: naming the key, if a value means nothing.
+    """
+    access = read_choice(config, prefix + "ACCESS", ("public", "private"), None)
+    serve = read_flag(config, prefix + "SERVE", autoserve or access == "public")
+    return SetSettings(
+        serve=serve and access != "private",
+        access=cast("Access | None", access),
+        on_conflict=cast("OnConflict", read_choice(config, prefix + "ON_CONFLICT", ON_CONFLICT, "rename")),
+        naming=read_naming(config, prefix + "NAMING"),
+        names=cast("NameStyle", read_choice(config, prefix + "NAMES", ("ascii", "unicode"), "ascii")),
+        max_size=read_size(config, prefix + "MAX_SIZE"),
+    )
+
+
+def refuse_misspelt(config: Mapping[str, Any], prefix: str, known: Iterable[str]) -> None:
+    """Refuse keys that look like one of ours with a typing error; others may be the app's own.
+
+    :raises ConfigError: naming the key and the one that was meant.
+    """
+    known = [prefix + rest for rest in known]
+    for key in config:
+        if key.startswith(prefix) and key not in known:
+            meant = difflib.get_close_matches(key, known, n=1, cutoff=0.9)
+            if meant:
+                raise ConfigError(f"{key} is no setting of uploadkit. Did you mean {meant[0]}?")
+
+
+def read_choice(config: Mapping[str, Any], key: str, choices: Iterable[str], default: str | None) -> str | None:
+    """Read a setting that is one of a few words."""
+    value = config.get(key, default)
+    if value is None or value == default:
+        return default
+    if value not in tuple(choices):
+        raise ConfigError(f"{key} = {value!r} means nothing. {near_miss(str(value), choices)}")
+    return str(value)
+
+
+def read_flag(config: Mapping[str, Any], key: str, default: bool) -> bool:
+    """Read a setting that is true or false, also as the words that environment variables bring."""
+    value = config.get(key)
+    if value is None:
+        return default
+    word = str(value).strip().lower()
+    if word in _TRUE or word in _FALSE:
+        return word in _TRUE
+    raise ConfigError(f"{key} = {value!r} must be True or False.")
+
+
+def read_size(config: Mapping[str, Any], key: str) -> int | None:
+    """Read a size: a number of bytes, or text such as ``"5 MB"`` (millions) or ``"5 MiB"`` (powers of 1,024)."""
+    value = config.get(key)
+    if value is None:
+        return None
+    try:
+        return parse_size(value)
+    except ValueError as error:
+        raise ConfigError(f"{key}: {error}") from error
+
+
+def parse_size(value: int | str) -> int:
+    """Turn ``"5 MB"``, ``"64 KiB"`` or a number into bytes.
+
+    :raises ValueError: if it is no size, or not above zero.
+    """
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is not None:
+        number, unit = int(match[1]), (match[2] or "").lower()
+        value = number * (1024 if unit.endswith("i") else 1000) ** " kmgt".index(unit[:1] or " ")
+    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        raise ValueError(f"{value!r} is no size; write a number of bytes above zero, or text such as '5 MB'.")
+    return value
+
+
+def read_naming(config: Mapping[str, Any], key: str) -> Naming:
+    """Read how names are made."""
+    value = config.get(key, "original")
+    if callable(value) or (isinstance(value, str) and (value in NAMINGS or value.startswith("dated:"))):
+        return cast("Naming", value)
+    raise ConfigError(f"{key} = {value!r} means nothing. {near_miss(str(value), NAMINGS)} A function will do as well.")
+
+
+def read_extensions(config: Mapping[str, Any], key: str) -> Container[str]:
+    """Read a setting that lists extensions; an empty string, as from the environment, lists none."""
+    value = config.get(key)
+    if isinstance(value, (list, set, frozenset)):
+        return tuple(value)
+    return as_extensions(value or None)
+
+
+def read_mapping(config: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Read a setting that is a dict."""
+    value = config.get(key)
+    if value is not None and not isinstance(value, Mapping):
+        raise ConfigError(f"{key} must be a dict of the backend's options, not {type(value).__name__}.")
+    return dict(value or {})

@@ -1,0 +1,130 @@
+"""Upload sets: named places for files of some kinds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Container
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from flask import current_app
+
+from .config import UploadConfiguration
+from .conflicts import free_name
+from .exceptions import NotConfiguredError
+from .filetypes import DEFAULTS, as_extensions, extension
+from .keys import join
+from .names import clean_filename
+from .operations import exists
+from .remotepath import RemotePath
+from .scoped import ScopedSet
+from .targets import Rules, default_hook, read_folder
+from .verbs import FileVerbs
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+
+class UploadSet(FileVerbs):
+    """A named place for uploaded files. It knows no app: one set may serve several, each with its configuration.
+
+    `get_basename`, `file_allowed`, `extension_allowed` and `resolve_conflict` may be overridden; what they return is
+    cleaned and checked again, on every backend.
+
+    :param name: Letters and digits; the settings are called ``UPLOADED_<NAME>_…``.
+    :param extensions: The extensions to accept, without dots: a tuple such as ``IMAGES``, any container, or one
+        extension as text.
+    :param default_dest: A function that takes the app and returns the destination for apps that configure none.
+    :raises ValueError: if ``name`` has other characters.
+    """
+
+    def __init__(
+        self,
+        name: str = "files",
+        extensions: Container[str] = DEFAULTS,
+        default_dest: Callable[[Flask], Any] | None = None,
+    ) -> None:
+        if not name.isalnum():
+            raise ValueError(f"Name must be alphanumeric (no underscores), not {name!r}")
+        self.name = name
+        self.extensions = extensions
+        self.default_dest = default_dest
+        self._config: UploadConfiguration | None = None
+
+    def __repr__(self) -> str:
+        return f"<UploadSet {self.name!r}>"
+
+    @property
+    def config(self) -> UploadConfiguration:
+        """The configuration under the current app.
+
+        In tests, an `UploadConfiguration` assigned to ``_config`` takes its place, and no app is needed.
+
+        :raises NotConfiguredError: (a `RuntimeError`) if the app was not configured for this set.
+        :raises RuntimeError: outside of an app context.
+        """
+        if self._config is not None:
+            return self._config
+        configured: dict[str, UploadConfiguration] | None = getattr(current_app, "upload_set_config", None)
+        if configured is None:
+            raise NotConfiguredError(
+                "The application is not properly configured. Please make sure to use `configure_uploads`."
+            )
+        if self.name not in configured:
+            raise NotConfiguredError(
+                f"The application is not properly configured: upload set {self.name!r} was not given to "
+                f"`configure_uploads`, only {', '.join(map(repr, configured)) or 'none'}."
+            )
+        return configured[self.name]
+
+    @default_hook
+    def get_basename(self, filename: str) -> str:
+        """Return the name to store a file under that the visitor calls ``filename``; override to make your own.
+
+        :raises InvalidFilenameError: if no safe name can be made.
+        """
+        with suppress(RuntimeError):
+            return clean_filename(filename, self.config.settings.names)
+        return clean_filename(filename)
+
+    @default_hook
+    def file_allowed(self, storage: Any, basename: str) -> bool:
+        """Whether a file may be stored under ``basename``; override to decide by more than its extension.
+
+        :param storage: The upload. Flask-WTF's ``FileAllowed`` gives a list of them; do not read the stream here.
+        :param basename: The name exactly as it would be stored.
+        """
+        return self.extension_allowed(extension(basename))
+
+    @default_hook
+    def extension_allowed(self, ext: str) -> bool:
+        """Whether files with this extension (no dot; empty for none) may be stored. ``allow`` beats ``deny``."""
+        config = self.config
+        if ext in as_extensions(config.allow):
+            return True
+        return ext in as_extensions(self.extensions) and ext not in as_extensions(config.deny)
+
+    @default_hook
+    def resolve_conflict(self, target_folder: str, basename: str) -> str:
+        """Return another name for a file whose name is taken; override to make your own.
+
+        If an override returns ``basename`` itself, the stored file is overwritten.
+
+        :param target_folder: The absolute folder on a local set; elsewhere the folder within the set.
+        :param basename: The name that is taken.
+        """
+        if isinstance(self.config.backend.path(""), RemotePath):
+            return free_name(basename, lambda name: exists(self.config.backend, join(target_folder, name)))
+        return free_name(basename, lambda name: os.path.exists(os.path.join(target_folder, name)))
+
+    def scoped(self, prefix: str) -> ScopedSet:
+        """Return a view of the set below a folder: its verbs take and return names relative to that folder.
+
+        :param prefix: The folder, such as ``"tenants/42"``; segments are cleaned one by one.
+        :raises InvalidKeyError: if it is empty.
+        """
+        return ScopedSet(self, read_folder(prefix, self.config.settings.names))
+
+    @property
+    def _rules(self) -> Rules:
+        return self

@@ -1,0 +1,300 @@
+"""The verbs of upload sets: the same on every backend, for a whole set and for a view of one folder of it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from werkzeug.datastructures import FileStorage
+
+from . import operations, saving
+from .exceptions import InvalidKeyError, NotFoundError, PreconditionError
+from .keys import check_key, is_hidden, join, split
+from .models import FileInfo, SaveOptions
+from .remotepath import RemotePath
+from .saving import Request, Source
+from .settings import OnConflict
+from .streams import Tally, chunks
+from .targets import Rules, Target, named_target, read_folder, require_filename, split_name
+from .urls import lasting_url
+
+if TYPE_CHECKING:
+    from .backends.protocol import Backend
+
+
+class FileVerbs:
+    """What can be done with the files of a set. Filenames are ``/``-separated and relative to the set."""
+
+    #: The folder that this is a view of; empty for a whole set.
+    _prefix: str = ""
+
+    @property
+    def _rules(self) -> Rules:
+        raise NotImplementedError
+
+    def save(
+        self,
+        storage: FileStorage,
+        folder: str | os.PathLike[str] | None = None,
+        name: str | None = None,
+        *,
+        on_conflict: OnConflict | None = None,
+    ) -> str:
+        """Store a form's file and return the filename it got, folder included.
+
+        The whole file is stored, wherever its stream stands, and the stream is left open.
+
+        :param storage: The file, from ``request.files``.
+        :param folder: The folder in the set; segments are cleaned one by one.
+        :param name: The name to store it under, instead of the visitor's; a dot at the end asks for the visitor's
+            extension (``"42."``), and it may begin with a folder.
+        :param on_conflict: What to do if the name is taken; None means as the set is configured.
+        :raises UploadNotAllowed: if the file is refused; ``reason`` can be shown to the visitor.
+        :raises BackendError: if it could not be stored; nothing is left of it.
+        :raises TypeError: if ``storage`` is no `FileStorage`.
+        """
+        if not isinstance(storage, FileStorage):
+            raise TypeError("storage must be a werkzeug.FileStorage; put() takes bytes, streams and paths")
+        require_filename(storage)
+        request = Request(self._folder(folder), name, on_conflict)
+        return self._shown(saving.save(self._rules, storage, request)).key
+
+    def put(
+        self,
+        source: Source,
+        name: str,
+        folder: str | os.PathLike[str] | None = None,
+        *,
+        on_conflict: OnConflict | None = None,
+        content_type: str | None = None,
+        content_disposition: str | None = None,
+        cache_control: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        checksum: str | None = None,
+        size: int | None = None,
+    ) -> FileInfo:
+        """Store bytes, a binary stream or a file of this machine, and return what was stored.
+
+        The same rules hold as for a form's file called ``name``.
+
+        :param source: Bytes, a binary stream (a seekable one is read from its start; it is left open), a path, or a
+            `FileStorage`.
+        :param name: What the file is called; it may begin with a folder.
+        :param folder: The folder in the set.
+        :param on_conflict: What to do if the name is taken; None means as the set is configured.
+        :param content_type: The media type; None means by the extension.
+        :param content_disposition: The ``Content-Disposition`` to keep with it.
+        :param cache_control: The ``Cache-Control`` to keep with it.
+        :param metadata: Small words to keep with it (see `SaveOptions`).
+        :param checksum: ``"sha256:<hex>"`` of the bytes, if known; other bytes are refused.
+        :param size: The length in bytes, if known; another length is refused.
+        :raises UploadNotAllowed: if the set's rules refuse it.
+        :raises BackendError: if it could not be stored; nothing is left of it.
+        """
+        options = SaveOptions(content_type, content_disposition, cache_control, metadata or {}, checksum, size)
+        name_folder, leaf = split_name(name)
+        own_folder = read_folder(name_folder, self._rules.config.settings.names)
+        request = Request(join(self._folder(folder), own_folder), None, on_conflict, options)
+        with saving.as_storage(source, leaf) as storage:
+            return self._shown(saving.save(self._rules, storage, request))
+
+    def open(self, name: str, start: int = 0, length: int | None = None) -> BinaryIO:
+        """Open a file for reading, or ``length`` bytes of it from ``start``. It is seekable; close it.
+
+        :raises NotFoundError: if there is no such file.
+        :raises ValueError: if the name is none, or ``start`` or ``length`` is negative.
+        """
+        key = self._key(name)
+        if start == 0 and length is None:
+            return self._backend.open(key)
+        return operations.open_range(self._backend, key, start, length)
+
+    def stat(self, name: str) -> FileInfo:
+        """Return what is known of a file.
+
+        :raises NotFoundError: if there is no such file.
+        """
+        return self._shown(self._backend.stat(self._key(name)))
+
+    def exists(self, name: str) -> bool:
+        """Whether there is such a file. A name that cannot be one has none; other failures are raised."""
+        try:
+            key = self._key(name)
+        except InvalidKeyError:
+            return False
+        return operations.exists(self._backend, key)
+
+    def delete(self, name: str, *, missing_ok: bool = False) -> None:
+        """Delete a file.
+
+        :param missing_ok: Whether it is fine if there is none.
+        :raises NotFoundError: if there is none and ``missing_ok`` is false.
+        """
+        key = self._key(name)
+        if not missing_ok:
+            self._backend.stat(key)
+        self._backend.delete(key)
+
+    def delete_prefix(self, prefix: str) -> int:
+        """Delete every file below a folder (``"users/4"`` does not touch ``users/42``); return how many.
+
+        :raises InvalidKeyError: if ``prefix`` is empty: that would be the whole set.
+        """
+        folder = self._folder(prefix)
+        if folder == self._prefix:
+            raise InvalidKeyError("delete_prefix() needs a folder; an empty one would delete the whole set.")
+        return operations.delete_all(self._backend, folder + "/")
+
+    def list_files(self, prefix: str = "") -> Iterator[FileInfo]:
+        """Yield the files below a folder, of the whole set by default, lazily, in the order of their names.
+
+        :raises NotSupportedError: at once, if the backend cannot list.
+        """
+        folder = self._folder(prefix)
+        found = operations.list_files(self._backend, folder + "/" if folder else "")
+        return (self._shown(info) for info in found if not is_hidden(info.key))
+
+    def copy(self, name: str, new_name: str, *, on_conflict: OnConflict = "error") -> FileInfo:
+        """Copy a file within the set, with its content type and metadata.
+
+        :raises NotFoundError: if there is no such file.
+        :raises AlreadyExistsError: if ``new_name`` is taken and ``on_conflict`` is ``"error"``.
+        :raises UploadNotAllowed: if the set's rules refuse ``new_name``.
+        """
+        return self._to(operations.copy, name, new_name, on_conflict)
+
+    def move(self, name: str, new_name: str, *, on_conflict: OnConflict = "error") -> FileInfo:
+        """Give a file another name or folder within the set.
+
+        :raises NotFoundError: if there is no such file.
+        :raises AlreadyExistsError: if ``new_name`` is taken and ``on_conflict`` is ``"error"``.
+        :raises UploadNotAllowed: if the set's rules refuse ``new_name``.
+        """
+        return self._to(operations.move, name, new_name, on_conflict)
+
+    def copy_to(
+        self, other: FileVerbs, name: str, new_name: str | None = None, *, on_conflict: OnConflict = "error"
+    ) -> FileInfo:
+        """Copy a file into another set, on whichever backend; the bytes are checked on the way.
+
+        :param other: The set, or the view of one.
+        :param new_name: The name there; None means the same.
+        :raises UploadNotAllowed: if the other set's rules refuse it.
+        """
+        key, there = self._key(name), other._backend
+
+        def action(new_key: str, overwrite: bool) -> FileInfo:
+            return operations.copy_between(self._backend, key, there, new_key, overwrite=overwrite)
+
+        info = self.stat(name)
+        limit = other._rules.config.settings.max_size
+        if limit is not None and info.size > limit:
+            raise saving.too_large(limit)
+        return other._placed(name if new_name is None else new_name, on_conflict, action)
+
+    def path(self, filename: str, folder: str | os.PathLike[str] | None = None) -> Any:
+        """Return where a file is: its absolute path on a local set, a `RemotePath` elsewhere. It need not exist.
+
+        :param folder: The folder it was saved to, as given to `save`.
+        :raises InvalidKeyError: (a `ValueError`) if the name leads out of the set.
+        """
+        check_key(filename)
+        key = check_key(join(self._folder(folder), filename))
+        place = self._backend.path(key)
+        return place.of_set(self._rules.name) if isinstance(place, RemotePath) else place
+
+    @contextmanager
+    def local_path(self, name: str, *, write: bool = False) -> Iterator[Path]:
+        """Have a file as a real one for the time of a ``with`` block, for libraries that want a path.
+
+        On a local set it is the file itself. Elsewhere it is a temporary copy, checked against the stored size and
+        checksum, with the same extension.
+
+        :param write: Whether changes count. A temporary copy is then stored when the block ends without an error;
+            on a local set, changes count at once in any case.
+        :raises NotFoundError: if there is no such file.
+        :raises PreconditionError: if it was changed by somebody else meanwhile; nothing is stored then.
+        """
+        key = self._key(name)
+        info = self._backend.stat(key)
+        place = self._backend.path(key)
+        if isinstance(place, str):
+            yield Path(place)
+            return
+        with tempfile.TemporaryDirectory(prefix="uploadkit-") as folder:
+            path = Path(folder, split(key)[1])
+            self._download(info, path)
+            yield path
+            if write:
+                self._store_again(info, path)
+
+    def url(self, filename: str) -> str:
+        """Return a lasting link to a file: it may be stored, never expires, and needs no look at the backend.
+
+        The set's base URL wins; then, for a set with ``ACCESS = "public"``, the backend's own public URL; then the
+        route of uploadkit.
+
+        :raises InvalidKeyError: (a `ValueError`) if the name leads out of the set.
+        """
+        return lasting_url(self._rules.name, self._rules.config, self._key(filename))
+
+    def checksum(self, name: str, algorithm: str = "sha256") -> str:
+        """Read a file and return its digest in hexadecimal.
+
+        :raises NotFoundError: if there is no such file.
+        :raises ValueError: if `hashlib` has no such algorithm.
+        """
+        return operations.checksum(self._backend, self._key(name), algorithm)
+
+    @property
+    def _backend(self) -> Backend:
+        return self._rules.config.backend
+
+    def _key(self, name: str) -> str:
+        return check_key(join(self._prefix, check_key(name)))
+
+    def _folder(self, folder: str | os.PathLike[str] | None) -> str:
+        return join(self._prefix, read_folder(folder, self._rules.config.settings.names))
+
+    def _shown(self, info: FileInfo) -> FileInfo:
+        """The same, under the name that this view has for it."""
+        return replace(info, key=info.key[len(self._prefix) + 1 :]) if self._prefix else info
+
+    def _to(self, operation: Any, name: str, new_name: str, on_conflict: OnConflict) -> FileInfo:
+        key, backend = self._key(name), self._backend
+        if on_conflict != "error" and not operations.exists(backend, key):
+            raise NotFoundError(f"There is no file {name!r} to take.", key=key, backend=backend.name)
+        return self._placed(
+            new_name, on_conflict, lambda new_key, overwrite: operation(backend, key, new_key, overwrite=overwrite)
+        )
+
+    def _placed(self, new_name: str, on_conflict: OnConflict, action: Any) -> FileInfo:
+        target = named_target(self._rules, new_name)
+        within = Target(join(self._prefix, target.folder), target.basename)
+        check_key(within.key)
+        storage = FileStorage(filename=target.basename)
+        return self._shown(saving.place(self._rules, storage, within, saving.check_policy(on_conflict), action))
+
+    def _download(self, info: FileInfo, path: Path) -> None:
+        tally = Tally(replace(operations.carried(info)), info.key, self._backend.name)
+        with self._backend.open(info.key) as stream, path.open("wb") as file:
+            for chunk in chunks(stream):
+                tally.add(chunk)
+                file.write(chunk)
+        tally.finish()
+
+    def _store_again(self, info: FileInfo, path: Path) -> None:
+        if self._backend.stat(info.key).etag != info.etag:
+            raise PreconditionError(
+                f"{info.key!r} was changed by somebody else while it was worked on; nothing was stored.",
+                key=info.key,
+                backend=self._backend.name,
+            )
+        options = replace(operations.carried(info), size=path.stat().st_size, checksum=None, overwrite=True)
+        with path.open("rb") as file:
+            self._backend.save(info.key, file, options)
