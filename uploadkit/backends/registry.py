@@ -82,13 +82,16 @@ def _import(name: str, target: str) -> BackendFactory:
 
 
 def _check_options(factory: BackendFactory, spec: object, options: Mapping[str, Any]) -> None:
-    parameters = inspect.signature(factory).parameters.values()
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return
-    known = [parameter.name for parameter in parameters][1:]
+    signature = inspect.signature(factory)
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature.parameters.values())
+    known = list(signature.parameters)[1:]
     for option in options:
-        if option not in known:
+        if option not in known and not takes_any:
             raise ConfigError(f"The backend {_shown(spec)} has no option {option!r}. {near_miss(option, known)}")
+    try:
+        signature.bind(None, **options)
+    except TypeError as error:
+        raise ConfigError(f"The backend {_shown(spec)} cannot be made: {error}.") from error
 
 
 def _shown(spec: object) -> str:

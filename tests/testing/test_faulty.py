@@ -1,0 +1,82 @@
+"""FaultyBackend fails as told, and is a backend otherwise."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from uploadkit.backends import capabilities
+from uploadkit.backends.memory import MemoryBackend
+from uploadkit.exceptions import UnavailableError
+from uploadkit.models import SaveOptions
+from uploadkit.testing import FaultyBackend
+from uploadkit.testing.subject import put
+
+GONE = UnavailableError("the network is gone", key="a", backend="memory")
+
+
+@pytest.fixture
+def backend() -> FaultyBackend:
+    return FaultyBackend(MemoryBackend())
+
+
+def test_a_fault_strikes_as_often_as_told(backend: FaultyBackend) -> None:
+    backend.fail("save", GONE, times=2)
+    for _ in range(2):
+        with pytest.raises(UnavailableError):
+            put(backend, "a", b"content")
+    put(backend, "a", b"content")
+    assert backend.calls == ["save", "save", "save"]
+
+
+def test_a_fault_stays_until_it_is_healed(backend: FaultyBackend) -> None:
+    put(backend, "a", b"content")
+    backend.fail("stat", GONE)
+    for _ in range(3):
+        with pytest.raises(UnavailableError):
+            backend.stat("a")
+    backend.heal()
+    assert backend.stat("a").size == 7
+
+
+def test_an_answer_can_get_lost_after_the_work_is_done(backend: FaultyBackend) -> None:
+    backend.fail("save", GONE, after_call=True)
+    with pytest.raises(UnavailableError):
+        put(backend, "a", b"content")
+    assert backend.open("a").read() == b"content"
+
+
+def test_a_source_can_break_while_it_is_saved(backend: FaultyBackend) -> None:
+    backend.fail("save", GONE, after_bytes=3)
+    with pytest.raises(UnavailableError):
+        backend.save("a", io.BytesIO(b"content"), SaveOptions())
+    assert list(backend.list_files()) == []  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(("method", "arguments"), [("open", ("a",)), ("open_range", ("a", 0))])
+def test_a_stream_can_break_while_it_is_read(
+    backend: FaultyBackend, method: str, arguments: tuple[object, ...]
+) -> None:
+    put(backend, "a", b"content")
+    backend.fail(method, GONE, after_bytes=3)
+    stream = getattr(backend, method)(*arguments)
+    assert stream.read(3) == b"con"
+    with pytest.raises(UnavailableError):
+        stream.read(1)
+
+
+def test_the_powers_are_those_of_the_backend_inside(backend: FaultyBackend) -> None:
+    assert capabilities(backend).names() == capabilities(backend.inner).names()
+    backend.fail("list_files", GONE)
+    listing = capabilities(backend).listing
+    assert listing is not None
+    with pytest.raises(UnavailableError):
+        listing.list_files()
+
+
+def test_a_method_that_does_not_exist_cannot_fail(backend: FaultyBackend) -> None:
+    with pytest.raises(AttributeError):
+        backend.fail("sweep", GONE)
+    assert not hasattr(backend, "no_such_method")
+    assert not hasattr(backend, "name_of_nothing")

@@ -1,0 +1,260 @@
+"""The `_uploads` route: what it serves, what it hides, and that what it serves cannot run."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.http import parse_options_header
+
+from uploadkit import ALL, UnavailableError, UploadSet, configure_uploads
+from uploadkit.backends import Backend
+from uploadkit.backends.memory import MemoryBackend
+from uploadkit.testing import FaultyBackend
+from uploadkit.web.serving import disposition
+
+
+def served(app: Flask, backend: Backend, **settings: Any) -> UploadSet:
+    files = UploadSet("files", ALL)
+    app.config.update(UPLOADED_FILES_BACKEND=backend, UPLOADED_FILES_SERVE=True, UPLOADED_FILES_NAMES="unicode")
+    app.config.update({f"UPLOADED_FILES_{name}": value for name, value in settings.items()})
+    configure_uploads(app, files)
+    return files
+
+
+def client_of(app: Flask) -> FlaskClient:
+    """A client that reads each answer whole and closes it, as a server does."""
+
+    class Reading(FlaskClient):
+        def open(self, *args: Any, **options: Any) -> Any:
+            return super().open(*args, **{**options, "buffered": True})
+
+    return Reading(app, app.response_class)
+
+
+def put(app: Flask, files: UploadSet, content: bytes, name: str) -> str:
+    with app.app_context():
+        return files.put(content, name).key
+
+
+class TestServing:
+    def test_a_file_comes_back_byte_for_byte_by_its_link(self, app: Flask, backend: Backend) -> None:
+        files = served(app, backend)
+        content = os.urandom(300_000) + b"\r\n" * 1000
+        key = put(app, files, content, "a/b c é.jpg")
+        with app.test_request_context():
+            url = files.url(key)
+        assert url == "http://localhost/_uploads/files/a/b_c_%C3%A9.jpg"
+        answer = client_of(app).get(url)
+        assert answer.status_code == 200
+        assert answer.data == content
+        assert answer.headers["Content-Length"] == str(len(content))
+
+    def test_every_answer_is_harmless(self, app: Flask, backend: Backend) -> None:
+        files = served(app, backend)
+        for name, disposed, content_type in (
+            ("a.jpg", "inline", "image/jpeg"),
+            ("a.txt", "inline", "text/plain; charset=utf-8"),
+            ("a.svg", "attachment", "image/svg+xml"),
+            ("a.html", "attachment", "text/html"),
+            ("a.xml", "attachment", "application/xml"),
+            ("a.js", "attachment", "text/javascript"),
+            ("a.pdf", "attachment", "application/pdf"),
+            ("a.unknown", "attachment", "application/octet-stream"),
+            ("noextension", "attachment", "application/octet-stream"),
+        ):
+            put(app, files, b"<script>alert(1)</script>", name)
+            answer = client_of(app).get(f"/_uploads/files/{name}")
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+            assert parse_options_header(answer.headers["Content-Disposition"]) == (disposed, {"filename": name})
+            assert answer.headers["Content-Type"] == content_type
+            assert "Set-Cookie" not in answer.headers
+
+    def test_a_client_that_has_the_file_is_not_sent_it_again(self, app: Flask, backend: Backend) -> None:
+        files = served(app, backend)
+        put(app, files, b"content", "a.txt")
+        client = client_of(app)
+        first = client.get("/_uploads/files/a.txt")
+        for headers in (
+            {"If-None-Match": first.headers["ETag"]},
+            {"If-Modified-Since": first.headers["Last-Modified"]},
+        ):
+            again = client.get("/_uploads/files/a.txt", headers=headers)
+            assert (again.status_code, again.data) == (304, b"")
+
+    def test_a_range_is_answered_with_its_bytes(self, app: Flask, backend: Backend) -> None:
+        files = served(app, backend)
+        put(app, files, b"0123456789", "a.txt")
+        client = client_of(app)
+        part = client.get("/_uploads/files/a.txt", headers={"Range": "bytes=2-4"})
+        assert (part.status_code, part.data, part.headers["Content-Range"]) == (206, b"234", "bytes 2-4/10")
+        assert client.get("/_uploads/files/a.txt", headers={"Range": "bytes=20-"}).status_code == 416
+        head = client.head("/_uploads/files/a.txt")
+        assert (head.status_code, head.data, head.headers["Content-Length"]) == (200, b"", "10")
+
+    def test_a_backend_that_is_down_is_a_503_without_details(
+        self, app: Flask, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        backend = FaultyBackend(MemoryBackend())
+        served(app, backend)
+        backend.fail("stat", UnavailableError("secret detail", key="a.txt", backend="memory"))
+        with caplog.at_level(logging.CRITICAL):
+            answer = client_of(app).get("/_uploads/files/a.txt")
+        assert answer.status_code == 503
+        assert b"secret" not in answer.data
+
+    def test_a_stream_is_closed_when_it_cannot_be_served(self, app: Flask) -> None:
+        backend = MemoryBackend()
+        files = served(app, backend)
+        put(app, files, b"content", "a.txt")
+        opened = []
+        original = backend.open
+        backend.open = lambda key: opened.append(original(key)) or opened[-1]  # type: ignore[method-assign,func-returns-value]
+        assert client_of(app).get("/_uploads/files/a.txt", headers={"Range": "bytes=99-"}).status_code == 416
+        assert client_of(app).get("/_uploads/files/a.txt").status_code == 200
+        assert [stream.closed for stream in opened] == [True, True]
+
+
+class TestHiding:
+    def test_what_is_not_there_is_the_same_404_as_what_may_not_be_seen(self, app: Flask, backend: Backend) -> None:
+        files = served(app, backend)
+        put(app, files, b"content", "a.txt")
+        client = client_of(app)
+        answers = {
+            client.get(f"/_uploads/{path}").data
+            for path in (
+                *(
+                    "files/missing.txt",
+                    "nosuchset/a.txt",
+                    "files/.hidden",
+                    "files/a/.git/config",
+                    "files/.uploadkit/tmp/x",
+                ),
+                *("files/%2e%2e/secret", "files/..%2fsecret", "files/a%5cb", "files/a%00b", "files//etc/passwd"),
+                *("files/a/", "FILES/a.txt"),
+            )
+            if client.get(f"/_uploads/{path}").status_code == 404
+        }
+        assert len(answers) == 1
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "../canary.txt",
+            "%2e%2e/canary.txt",
+            "..%2Fcanary.txt",
+            "a/../../canary.txt",
+            "link.txt",
+            "dir/canary.txt",
+            "%2Fetc/passwd",
+        ],
+    )
+    def test_nothing_outside_the_folder_is_served(self, app: Flask, tmp_path: Path, path: str) -> None:
+        folder = tmp_path / "files"
+        folder.mkdir()
+        (tmp_path / "canary.txt").write_text("canary")
+        (folder / "link.txt").symlink_to(tmp_path / "canary.txt")
+        (folder / "dir").symlink_to(tmp_path)
+        app.config.update(UPLOADED_FILES_DEST=folder, UPLOADED_FILES_SERVE=True)
+        configure_uploads(app, UploadSet("files", ALL))
+        answer = client_of(app).get(f"/_uploads/files/{path}")
+        assert answer.status_code in (404, 308)
+        assert b"canary" not in answer.data
+
+    def test_a_set_that_may_not_be_served_says_so_only_in_debug_mode(self, app: Flask) -> None:
+        files = served(app, MemoryBackend(), SERVE=False)
+        put(app, files, b"content", "a.txt")
+        assert b"UPLOADED_FILES_SERVE" not in client_of(app).get("/_uploads/files/a.txt").data
+        app.debug = True
+        answer = client_of(app).get("/_uploads/files/a.txt")
+        assert answer.status_code == 404
+        assert b"UPLOADED_FILES_SERVE" in answer.data
+
+    def test_the_first_link_that_will_not_work_warns_once(self, app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+        files = served(app, MemoryBackend(), SERVE=False)
+        with app.test_request_context():
+            urls = [files.url("a.txt") for _ in range(3)]
+        assert urls == ["http://localhost/_uploads/files/a.txt"] * 3
+        warnings = [record.getMessage() for record in caplog.records if record.name == "uploadkit"]
+        assert len(warnings) == 1
+        assert "UPLOADED_FILES_SERVE = True" in warnings[0]
+
+    @pytest.mark.parametrize(
+        ("settings", "status"),
+        [
+            ({"SERVE": True}, 200),
+            ({"SERVE": "true"}, 200),
+            ({"SERVE": False, "ACCESS": "public"}, 404),
+            ({"SERVE": None, "ACCESS": "public"}, 200),
+            ({"SERVE": True, "ACCESS": "private"}, 404),
+            ({"SERVE": None}, 404),
+            ({"SERVE": True, "URL": "https://cdn.example/"}, 200),
+        ],
+    )
+    def test_who_may_be_served_is_a_setting(self, app: Flask, settings: dict[str, Any], status: int) -> None:
+        configure_uploads(app, UploadSet("docs", ALL, default_dest=lambda app: "unused"))  # registers the route
+        files = served(app, MemoryBackend(), **settings)
+        put(app, files, b"content", "a.txt")
+        assert client_of(app).get("/_uploads/files/a.txt").status_code == status
+
+    def test_autoserve_serves_the_sets_without_a_url_of_their_own(self, app: Flask, tmp_path: Path) -> None:
+        app.config.update(
+            UPLOADS_AUTOSERVE=True, UPLOADS_DEFAULT_DEST=tmp_path, UPLOADED_DOCS_URL="https://docs.example/"
+        )
+        photos, docs = UploadSet("photos", ALL), UploadSet("docs", ALL)
+        configure_uploads(app, (photos, docs))
+        for uset in (photos, docs):
+            put(app, uset, b"content", "a.txt")
+        assert client_of(app).get("/_uploads/photos/a.txt").status_code == 200
+        assert client_of(app).get("/_uploads/docs/a.txt").status_code == 404
+
+
+class TestUrls:
+    @pytest.mark.parametrize(
+        ("name", "quoted"),
+        [
+            ("a b?.txt", "a%20b%3F.txt"),
+            ("a#b.txt", "a%23b.txt"),
+            ('a"onload=x.txt', "a%22onload%3Dx.txt"),
+            ("日本.txt", "%E6%97%A5%E6%9C%AC.txt"),
+            ("100%.txt", "100%25.txt"),
+            ("f/g h.txt", "f/g%20h.txt"),
+            ("javascript:alert(1)", "javascript%3Aalert%281%29"),
+        ],
+    )
+    def test_a_base_url_is_followed_by_the_quoted_name(self, app: Flask, name: str, quoted: str) -> None:
+        for base in ("https://cdn.example/files/", "/static/", ""):
+            files = served(app, MemoryBackend(), URL=base)
+            with app.app_context():
+                assert files.url(name) == base + quoted
+
+    def test_a_public_set_has_the_backends_lasting_url_where_there_is_one(self, app: Flask, backend: Backend) -> None:
+        files = served(app, backend, ACCESS="public")
+        with app.test_request_context():
+            expected = backend.url("a.txt") or "http://localhost/_uploads/files/a.txt"
+            assert files.url("a.txt") == expected
+
+    def test_a_set_that_is_not_public_never_hands_it_out(self, app: Flask, backend: Backend) -> None:
+        files = served(app, backend)
+        with app.test_request_context():
+            assert files.url("a.txt") == "http://localhost/_uploads/files/a.txt"
+
+
+@pytest.mark.parametrize(
+    ("filename", "header"),
+    [
+        ("a.txt", 'attachment; filename="a.txt"'),
+        ("ü.txt", "attachment; filename=\"_.txt\"; filename*=UTF-8''%C3%BC.txt"),
+        ('a"b\\.txt', "attachment; filename=\"a_b_.txt\"; filename*=UTF-8''a%22b%5C.txt"),
+        ("a%41.txt", "attachment; filename=\"a_41.txt\"; filename*=UTF-8''a%2541.txt"),
+        ("a\r\nX: y.txt", "attachment; filename=\"a__X: y.txt\"; filename*=UTF-8''a%0D%0AX%3A%20y.txt"),
+    ],
+)
+def test_a_disposition_is_one_line_with_the_full_name_beside_an_ascii_one(filename: str, header: str) -> None:
+    assert disposition("attachment", filename) == header

@@ -1,0 +1,162 @@
+"""Checks of optional powers: each that is declared works, each that is not refuses."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import fields
+from datetime import timedelta
+
+from ..backends.capabilities import Capabilities, capabilities
+from ..exceptions import AlreadyExistsError, NotFoundError, NotSupportedError
+from ..models import SaveOptions
+from .names import HARD_KEYS
+from .subject import NotShown, Subject, absent, get, must, must_raise, put
+
+_METHODS = {"range": "open_range", "listing": "list_files"}
+
+
+def powers_are_declared_honestly(subject: Subject) -> None:
+    """A declared power has its method; an undeclared one has none, or one that raises NotSupportedError."""
+    backend = subject.make()
+    put(backend, "a", b"x")
+    powers = capabilities(backend)
+    must(isinstance(powers, Capabilities), "capabilities() does not return Capabilities")
+    arguments = {"range": ("a", 0), "listing": (), "copy": ("a", "b", SaveOptions()), "move": ("a", "b"), "sweep": ()}
+    for power in fields(Capabilities):
+        name = _METHODS.get(power.name, power.name)
+        declared, method = getattr(powers, power.name), getattr(backend, name, None)
+        if declared is not None:
+            must(callable(getattr(declared, name, None)), f"{power.name} is declared but there is no {name}()")
+        elif method is not None:
+            call = lambda method=method, given=arguments[power.name]: list(_iterated(method(*given)))  # noqa: E731
+            must_raise(NotSupportedError, call, f"{name}(), which is not declared,")
+
+
+def ranges_are_read_by_their_power(subject: Subject) -> None:
+    """The power to read ranges gives exactly their bytes."""
+    backend = subject.make()
+    power = capabilities(backend).range
+    if power is None:
+        raise NotShown("the backend does not declare ranges")
+    put(backend, "a", b"0123456789")
+    for start, length, expected in (
+        (0, None, b"0123456789"),
+        (3, 4, b"3456"),
+        (8, 9, b"89"),
+        (10, 1, b""),
+        (99, None, b""),
+    ):
+        with power.open_range("a", start, length) as stream:
+            must(stream.read() == expected, f"open_range(start={start}, length={length}) is wrong")
+    must_raise(ValueError, lambda: power.open_range("a", -1), "a negative start")
+    must_raise(NotFoundError, lambda: power.open_range("missing", 0), "a range of a missing file")
+
+
+def lists_in_key_order(subject: Subject) -> None:
+    """A listing has every file once, in the order of code points, with its size."""
+    backend = subject.make()
+    power = capabilities(backend).listing
+    if power is None:
+        raise NotShown("the backend does not declare listing")
+    must(list(power.list_files()) == [], "an empty backend lists files")
+    for key in HARD_KEYS:
+        put(backend, key, key.encode())
+    listed = list(power.list_files())
+    must([info.key for info in listed] == sorted(HARD_KEYS), "the keys are not all there, once and in order")
+    must(all(info.size == len(info.key.encode()) for info in listed), "a size is wrong")
+
+
+def lists_by_prefix(subject: Subject) -> None:
+    """A prefix is a beginning of the key: nothing more, no pattern."""
+    backend = subject.make()
+    power = capabilities(backend).listing
+    if power is None:
+        raise NotShown("the backend does not declare listing")
+    keys = (
+        ("foo/1/a", "foo/10/a", "foo/1", "foo", "fo[o]/x", "fo*", "other")
+        if _is_flat(subject)
+        else ("foo/1/a", "foo/10/a", "foo.txt", "fo[o]/x", "fo*", "other")
+    )
+    for key in keys:
+        put(backend, key, b"x")
+    for prefix in ("", "f", "foo", "foo/", "foo/1", "foo/1/", "foo/10/", "fo[", "fo*", "foo/1/a", "missing/", "foo//"):
+        expected = sorted(key for key in keys if key.startswith(prefix))
+        must([info.key for info in power.list_files(prefix)] == expected, f"list_files({prefix!r}) is wrong")
+    must(isinstance(power.list_files(), Iterator), "a listing is not lazy")
+
+
+def copies_within(subject: Subject) -> None:
+    """A copy has the bytes and the options it was given, never replaces unasked, and leaves the source alone."""
+    backend = subject.make()
+    power = capabilities(backend).copy
+    if power is None:
+        raise NotShown("the backend does not declare copy")
+    put(backend, "a", b"content")
+    put(backend, "taken", b"taken")
+    info = power.copy("a", "f/b.txt", SaveOptions(content_type="text/plain", metadata={"x": "1"}))
+    must(info.key == "f/b.txt" and get(backend, "f/b.txt") == b"content" == get(backend, "a"), "the copy is not one")
+    must(dict(backend.stat("f/b.txt").metadata) == {"x": "1"}, "the copy has other metadata than asked for")
+    must_raise(AlreadyExistsError, lambda: power.copy("a", "taken", SaveOptions()), "copying over a file")
+    must(get(backend, "taken") == b"taken", "copying changed a file")
+    must_raise(NotFoundError, lambda: power.copy("missing", "c", SaveOptions()), "copying a missing file")
+    must(absent(backend, "c"), "copying a missing file made one")
+    power.copy("a", "taken", SaveOptions(overwrite=True))
+    must(get(backend, "taken") == b"content", "copying with overwrite did not replace")
+
+
+def moves_within(subject: Subject) -> None:
+    """A move keeps bytes and metadata, never replaces unasked, and nothing is left under the old key."""
+    backend = subject.make()
+    power = capabilities(backend).move
+    if power is None:
+        raise NotShown("the backend does not declare move")
+    backend.save("a", io.BytesIO(b"content"), SaveOptions(metadata={"x": "1"}))
+    put(backend, "taken", b"taken")
+    must_raise(AlreadyExistsError, lambda: power.move("a", "taken"), "moving over a file")
+    must(get(backend, "taken") == b"taken" and get(backend, "a") == b"content", "a refused move changed a file")
+    must(power.move("a", "a").key == "a" and get(backend, "a") == b"content", "moving a file to itself changed it")
+    info = power.move("a", "f/b")
+    must(info.key == "f/b" and get(backend, "f/b") == b"content" and absent(backend, "a"), "the move is not one")
+    must(dict(backend.stat("f/b").metadata) == {"x": "1"}, "moving lost the metadata")
+    must_raise(NotFoundError, lambda: power.move("missing", "taken"), "moving a missing file")
+    power.move("f/b", "taken", overwrite=True)
+    must(get(backend, "taken") == b"content" and absent(backend, "f/b"), "moving with overwrite did not replace")
+
+
+def sweeping_spares_files(subject: Subject) -> None:
+    """Sweeping removes no file that was saved."""
+    backend = subject.make()
+    power = capabilities(backend).sweep
+    if power is None:
+        raise NotShown("the backend does not declare sweep")
+    must(power.sweep(timedelta(0)) == 0, "an empty backend had something to sweep")
+    put(backend, "uploadkit-a", b"content")
+    must(power.sweep(timedelta(0)) == 0, "a saved file counted as left over")
+    must(get(backend, "uploadkit-a") == b"content", "a saved file was swept")
+
+
+POWERS = (
+    powers_are_declared_honestly,
+    ranges_are_read_by_their_power,
+    lists_in_key_order,
+    lists_by_prefix,
+    copies_within,
+    moves_within,
+    sweeping_spares_files,
+)
+
+
+def _iterated(result: object) -> Iterator[object]:
+    return result if isinstance(result, Iterator) else iter(())
+
+
+def _is_flat(subject: Subject) -> bool:
+    """Whether a key may be both a file and the beginning of others, as in object stores but not in file systems."""
+    backend = subject.make()
+    put(backend, "p", b"x")
+    try:
+        put(backend, "p/child", b"x")
+    except ValueError:
+        return False
+    return True
