@@ -11,7 +11,7 @@ from flask.cli import AppGroup
 from .config import UploadConfiguration
 from .operations import sweep
 
-uploads = AppGroup("uploads", help="Chores for the app's upload sets.")
+uploads: AppGroup = AppGroup("uploads", help="Chores for the app's upload sets.")
 
 
 @uploads.command("sweep")

@@ -6,6 +6,7 @@ Call `install` before anything imports ``flask_uploads``.
 from __future__ import annotations
 
 import sys
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 import uploadkit
@@ -17,12 +18,14 @@ _NAME = "flask_uploads"
 
 
 def install() -> None:
-    """Make ``flask_uploads`` and its submodules importable, with everything that uploadkit exports.
+    """Make ``flask_uploads`` and its submodules importable, with everything that uploadkit exports; once is enough.
 
     :raises RuntimeError: if another ``flask_uploads`` was imported before; its objects would be mixed with ours.
     """
     there = sys.modules.get(_NAME)
-    if there is not None and getattr(there, "__uploadkit__", False) is not True:
+    if getattr(there, "__uploadkit__", False) is True:
+        return
+    if there is not None:
         raise RuntimeError("another flask_uploads is imported already; call uploadkit.compat.install() before that")
     package = _module(_NAME, uploadkit)
     package.__path__ = []
@@ -37,6 +40,7 @@ def install() -> None:
 
 def _module(name: str, source: ModuleType) -> ModuleType:
     module = ModuleType(name, source.__doc__)
+    module.__spec__ = ModuleSpec(name, loader=None, is_package=name == _NAME)  # importlib's find_spec() asks for it
     public = getattr(source, "__all__", None) or [word for word in vars(source) if not word.startswith("_")]
     module.__dict__.update({word: getattr(source, word) for word in public})
     module.__dict__.update(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Container, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from .backends.local import LocalBackend
 from .backends.protocol import Backend
@@ -61,10 +61,10 @@ class UploadConfiguration:
         self.base_url = base_url
         self.allow = allow
         self.deny = deny
-        self.settings = settings or SetSettings()
+        self.settings: SetSettings = settings or SetSettings()
         self._backend = backend
         #: Whether a link that answers 404 was warned of already.
-        self.warned = False
+        self.warned: bool = False
         self._made_for: Destination | None = None if backend is None else destination
 
     @property
@@ -87,7 +87,7 @@ class UploadConfiguration:
             return NotImplemented
         return self.tuple == other.tuple
 
-    __hash__ = None  # type: ignore[assignment]  # it can be changed, and Flask-Uploads' was not hashable either
+    __hash__: ClassVar[None]  # type: ignore[assignment]  # it can be changed, and Flask-Uploads' was not hashable either
 
     def __repr__(self) -> str:
         return f"UploadConfiguration{self.tuple!r}"
@@ -112,7 +112,7 @@ def config_for_set(uset: NamedSet, app: Flask, defaults: Mapping[str, Any] | Non
         base_url = addslash((defaults or {})["url"]) + uset.name + "/"
     autoserve = base_url is None and read_flag(config, "UPLOADS_AUTOSERVE", False)
     return UploadConfiguration(
-        destination if spec == "local" else _root_of(backend),
+        destination if spec == "local" else _root_of(backend, uset.name),
         base_url,
         read_extensions(config, prefix + "ALLOW"),
         read_extensions(config, prefix + "DENY"),
@@ -149,8 +149,9 @@ def _chosen_destination(
     if called is not None:
         return called, "default_dest"
     if defaults.get("dest") is not None:
-        join = os.path.join if local else lambda *parts: "/".join(parts)
-        return join(os.fspath(defaults["dest"]).rstrip("/") or "/", uset.name), "UPLOADS_DEFAULT_DEST"
+        below = os.fspath(defaults["dest"])
+        place = os.path.join(below, uset.name) if local else f"{below.rstrip('/')}/{uset.name}"
+        return place, "UPLOADS_DEFAULT_DEST"
     if local:
         raise ConfigError(
             f"no destination for set {uset.name}: set {prefix}DEST to a folder, or UPLOADS_DEFAULT_DEST to one for "
@@ -180,5 +181,6 @@ def _made_backend(
     return backend
 
 
-def _root_of(backend: Backend) -> str | RemotePath:
-    return backend.path("")
+def _root_of(backend: Backend, set_name: str) -> str | RemotePath:
+    root = backend.path("")
+    return root.of_set(set_name) if isinstance(root, RemotePath) else root

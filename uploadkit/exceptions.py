@@ -43,7 +43,7 @@ class UploadNotAllowed(UploadKitError):
     def __init__(
         self, reason: str | None = None, *, code: str = "not_allowed", allowed: Iterable[str] | None = None
     ) -> None:
-        self.reason = str(reason) if reason else "This file is not accepted here."
+        self.reason: str = str(reason) if reason else "This file is not accepted here."
         self.code = code
         self.allowed: tuple[str, ...] | None = None if allowed is None else tuple(allowed)
         super().__init__(self.reason)
@@ -66,7 +66,8 @@ class ConfigError(UploadKitError, RuntimeError):
 class NotConfiguredError(ConfigError, KeyError):
     """An upload set was used that the current app does not know."""
 
-    __str__ = Exception.__str__  # KeyError would show the message in quotes
+    def __str__(self) -> str:
+        return Exception.__str__(self)  # KeyError would show the message in quotes
 
 
 class BackendError(UploadKitError):
@@ -100,19 +101,19 @@ class BackendError(UploadKitError):
 class NotFoundError(BackendError, FileNotFoundError):
     """There is no file under this key."""
 
-    errno = ENOENT
+    errno: int | None = ENOENT
 
 
 class AlreadyExistsError(BackendError, FileExistsError):
     """There is a file under this key, and overwriting was not asked for."""
 
-    errno = EEXIST
+    errno: int | None = EEXIST
 
 
 class PermissionDeniedError(BackendError, PermissionError):
     """The process or its credentials may not do this; it says nothing about whether the file exists."""
 
-    errno = EACCES
+    errno: int | None = EACCES
 
 
 class InvalidKeyError(BackendError, ValueError):

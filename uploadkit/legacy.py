@@ -38,7 +38,8 @@ def save_on_disk(rules: Rules, storage: FileStorage, target: Target, policy: str
         target = _resolved(rules, storage, target, folder, policy)
     path = str(backend.path(target.key))
     if not os.path.exists(folder):
-        os.makedirs(folder)
+        with suppress(FileExistsError):  # somebody else was faster
+            os.makedirs(folder)
     existed = os.path.lexists(path)
     try:
         storage.save(path)

@@ -38,7 +38,14 @@ class RemotePath:
     def __add__(self, other: object) -> str:
         self._refuse()
 
-    __radd__ = __truediv__ = __rtruediv__ = __add__
+    def __radd__(self, other: object) -> str:
+        self._refuse()
+
+    def __truediv__(self, other: object) -> str:
+        self._refuse()
+
+    def __rtruediv__(self, other: object) -> str:
+        self._refuse()
 
     def _refuse(self) -> NoReturn:
         who = f"upload set {self.upload_set!r}" if self.upload_set else "this upload set"

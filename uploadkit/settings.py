@@ -31,6 +31,8 @@ SET_KEYS = (
 #: What may follow ``UPLOADS_``.
 APP_KEYS = ("DEFAULT_DEST", "DEFAULT_URL", "DEFAULT_BACKEND", "DEFAULT_OPTIONS", "AUTOSERVE")
 
+#: How much alike two words are that count as one and a slip; looser, and settings of the app itself would.
+_MISSPELT = 0.85
 _SIZE = re.compile(r"([0-9]{1,15})\s*([kmgt]i?)?b?", re.IGNORECASE)
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0", "")
 
@@ -77,12 +79,13 @@ def refuse_misspelt(config: Mapping[str, Any], prefix: str, known: Iterable[str]
 
     :raises ConfigError: naming the key and the one that was meant.
     """
-    known = [prefix + rest for rest in known]
+    known = tuple(known)
     for key in config:
-        if key.startswith(prefix) and key not in known:
-            meant = difflib.get_close_matches(key, known, n=1, cutoff=0.9)
+        rest = key.removeprefix(prefix)
+        if rest != key and rest not in known:
+            meant = difflib.get_close_matches(rest, known, n=1, cutoff=_MISSPELT)
             if meant:
-                raise ConfigError(f"{key} is no setting of uploadkit. Did you mean {meant[0]}?")
+                raise ConfigError(f"{key} is no setting of uploadkit. Did you mean {prefix}{meant[0]}?")
 
 
 def read_choice(config: Mapping[str, Any], key: str, choices: Iterable[str], default: str | None) -> str | None:

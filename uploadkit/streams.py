@@ -91,7 +91,7 @@ class Tally:
     """
 
     def __init__(self, options: SaveOptions, key: str, backend: str, algorithm: str | None = None) -> None:
-        self.size = 0
+        self.size: int = 0
         self._options = options
         self._key = key
         self._backend = backend

@@ -46,7 +46,7 @@ class FaultyBackend:
     """
 
     def __init__(self, inner: Backend) -> None:
-        self.name = inner.name
+        self.name: str = inner.name
         self.inner = inner
         self.calls: list[str] = []
         self._faults: dict[str, _Fault] = {}

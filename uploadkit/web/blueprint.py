@@ -11,7 +11,7 @@ from ..keys import is_hidden
 from ..urls import not_served
 from .serving import file_response
 
-uploads_mod = Blueprint("_uploads", "uploadkit", url_prefix="/_uploads")
+uploads_mod: Blueprint = Blueprint("_uploads", "uploadkit", url_prefix="/_uploads")
 
 
 @uploads_mod.route("/<setname>/<path:filename>")
