@@ -180,10 +180,13 @@ class TestErrors:
             ({"DEST": ""}, ["UPLOADED_PHOTOS_DEST", "needs a destination"]),
             ({"DEST": "/tmp/x", "MAXSIZE": 5}, ["UPLOADED_PHOTOS_MAXSIZE", "Did you mean UPLOADED_PHOTOS_MAX_SIZE?"]),
             ({"DEST": "/tmp/x", "MAX_SIZE": "huge"}, ["UPLOADED_PHOTOS_MAX_SIZE", "'5 MB'"]),
-            ({"DEST": "/tmp/x", "ON_CONFLICT": "renam"}, ["UPLOADED_PHOTOS_ON_CONFLICT", "Did you mean 'rename'?"]),
-            ({"DEST": "/tmp/x", "ACCESS": "everybody"}, ["UPLOADED_PHOTOS_ACCESS", "private, public"]),
+            (
+                {"DEST": "/tmp/x", "ON_CONFLICT": "renam"},
+                ["UPLOADED_PHOTOS_ON_CONFLICT", "rename, overwrite, error, unique"],
+            ),
+            ({"DEST": "/tmp/x", "ACCESS": "everybody"}, ["UPLOADED_PHOTOS_ACCESS", "public, private"]),
             ({"DEST": "/tmp/x", "NAMES": "utf8"}, ["UPLOADED_PHOTOS_NAMES", "ascii, unicode"]),
-            ({"DEST": "/tmp/x", "NAMING": "guid"}, ["UPLOADED_PHOTOS_NAMING", "A function will do"]),
+            ({"DEST": "/tmp/x", "NAMING": "guid"}, ["UPLOADED_PHOTOS_NAMING", "or a function"]),
             ({"DEST": "/tmp/x", "SERVE": "perhaps"}, ["UPLOADED_PHOTOS_SERVE", "True or False"]),
         ],
     )

@@ -86,6 +86,7 @@ class TestSaveOptions:
             {"metadata": {"a": "x\ny"}},
             {"metadata": {"a": "\udcff"}},
             {"metadata": {"a": "x" * 2049}},
+            {"size": -1},
             {"checksum": "sha256:abc"},
             {"checksum": "sha999:" + "0" * 64},
             {"checksum": "0" * 64},

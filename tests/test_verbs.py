@@ -404,3 +404,23 @@ class TestScoped:
         files.get_basename = lambda filename: "hooked.jpg"  # type: ignore[method-assign]
         assert files.scoped("a").save(form_file()) == "hooked.jpg"
         assert files.exists("a/hooked.jpg")
+
+
+class TestContentTypes:
+    @pytest.mark.parametrize("verb", ["copy", "move"])
+    def test_a_usual_type_follows_the_name_and_an_own_one_stays(self, files: UploadSet, verb: str) -> None:
+        files.put(b"x", "a.txt")
+        files.put(b"x", "own.txt", content_type="text/x-own")
+        assert getattr(files, verb)("a.txt", "a.csv").content_type == "text/csv"
+        assert getattr(files, verb)("own.txt", "own.csv").content_type == "text/x-own"
+        assert files.stat("a.csv").content_type == "text/csv"
+
+
+def test_a_local_copy_that_became_too_large_is_not_stored(make_set: MakeSet, backend: Backend) -> None:
+    if isinstance(backend.path(""), str):
+        pytest.skip("on a local set it is the file itself")
+    files = make_set(max_size=10)
+    files.put(b"content", "a.txt")
+    with pytest.raises(UploadNotAllowed, match="too large"), files.local_path("a.txt", write=True) as path:
+        path.write_bytes(bytes(11))
+    assert read(files, "a.txt") == b"content"

@@ -62,7 +62,7 @@ class SaveOptions:
     """How to store a file. The defaults are the safe ones; what is None is left to the backend.
 
     :param content_type: The media type to store; None lets the backend derive it from the key.
-    :param content_disposition: The ``Content-Disposition`` to serve the file with.
+    :param content_disposition: The ``Content-Disposition`` to keep with the file, for whoever serves it.
     :param cache_control: The ``Cache-Control`` to serve the file with.
     :param metadata: Small words to keep with the file. Names are lower-case letters, digits and hyphens; values
         are text without control characters; together at most 2,048 bytes.
@@ -88,6 +88,8 @@ class SaveOptions:
         total = sum(len(name) + len(value.encode()) for name, value in self.metadata.items())
         if total > MAX_METADATA_BYTES:
             raise ValueError(f"metadata is {total} bytes long; the limit is {MAX_METADATA_BYTES}")
+        if self.size is not None and self.size < 0:
+            raise ValueError(f"size must not be negative: {self.size}")
         if self.checksum is not None:
             split_checksum(self.checksum)
 

@@ -33,6 +33,10 @@ _LONGEST_EXTENSION = 32
 _LONGEST_SHOWN = 60
 _LONGEST_KEPT = 512
 _EDGE = " ._-"
+#: Letters, marks and symbols that show nothing: Unicode's Default_Ignorable_Code_Point, and the Braille blank.
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(?=\.|$)", re.IGNORECASE)
 
 
@@ -41,14 +45,14 @@ def clean_filename(filename: str, names: NameStyle = "ascii") -> str:
 
     :raises InvalidFilenameError: if nothing is left that could be a name (``""``, ``".."``, ``"___"``).
     """
-    text = _one_segment(filename)
+    text = _one_segment(filename).rstrip(" .")
     if not _has_substance(text):
         raise InvalidFilenameError(f"Invalid filename after sanitization: {_shown(filename)} has no usable characters.")
-    cleaned = lowercase_ext(_clean(text, names))
+    cleaned = _clean(text, names)
     stem, ext = os.path.splitext(text)
     if not _has_substance(_clean(stem, names)):
         cleaned = _named_by_extension(_clean(ext, names).lower())
-    return shorten(_avoid_device(cleaned))
+    return _settle(cleaned)
 
 
 def clean_folder(folder: str, names: NameStyle = "ascii") -> str:
@@ -95,7 +99,8 @@ def _one_segment(filename: str) -> str:
         raise InvalidFilenameError("Filename must not be empty!" if filename is None else "Filename must be a str.")
     if not filename:
         raise InvalidFilenameError("Filename must not be empty!")
-    return re.sub(r"[/\\]+", "_", filename.strip("/\\"))
+    parts = re.split(r"[/\\]", filename)
+    return "_".join(part for part in parts if part not in ("", ".", ".."))
 
 
 def _has_substance(text: str) -> bool:
@@ -115,9 +120,17 @@ def _clean_unicode(text: str) -> str:
 
 
 def _is_kept(letter: str) -> bool:
+    if _INVISIBLE.match(letter):
+        return False
     category = unicodedata.category(letter)
     # Of the symbols only So (emoji and the like): the others are operators such as < > | $ + ~ ` ^.
     return category[0] in "LMN" or category == "So"
+
+
+def _settle(name: str) -> str:
+    """Lower the extension, avoid device names and cut, again while one step brings up work for another."""
+    settled = shorten(_avoid_device(unicodedata.normalize("NFC", lowercase_ext(name))))
+    return settled if settled == name else _settle(settled)
 
 
 def _named_by_extension(ext: str) -> str:
@@ -133,11 +146,12 @@ def _avoid_device(name: str) -> str:
 def _clean_segment(segment: str, names: NameStyle) -> str:
     expected = "_".join(unicodedata.normalize("NFC", segment).split()).strip("._")
     cleaned = _clean(segment, names)
-    if not cleaned or cleaned != expected or len(cleaned.encode()) > MAX_SEGMENT_BYTES:
+    changed, cleaned = cleaned != expected, _avoid_device(cleaned)
+    if not cleaned or changed or len(cleaned.encode()) > MAX_SEGMENT_BYTES:
         mark = _fingerprint(unicodedata.normalize("NFC", segment))
         cleaned = _cut(cleaned, MAX_SEGMENT_BYTES - len(mark) - 1).rstrip(_EDGE)
         cleaned = f"{cleaned}-{mark}" if cleaned else mark
-    return _avoid_device(cleaned)
+    return cleaned
 
 
 def _fingerprint(text: str) -> str:

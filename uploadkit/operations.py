@@ -11,6 +11,7 @@ from typing import BinaryIO
 from .backends.capabilities import capabilities
 from .backends.protocol import Backend
 from .exceptions import InvalidKeyError, NotFoundError, NotSupportedError
+from .filetypes import content_type_for
 from .keys import check_key
 from .models import FileInfo, SaveOptions
 from .streams import check_range, chunks, window
@@ -54,7 +55,7 @@ def copy(backend: Backend, source: str, target: str, *, overwrite: bool = False)
     :raises NotFoundError: if there is no ``source``.
     :raises AlreadyExistsError: if ``target`` exists and ``overwrite`` is false.
     """
-    options = replace(carried(backend.stat(source)), overwrite=overwrite)
+    options = replace(carried(backend.stat(source), target), overwrite=overwrite)
     power = capabilities(backend).copy
     if power is not None:
         return power.copy(source, target, options)
@@ -84,7 +85,7 @@ def move(backend: Backend, source: str, target: str, *, overwrite: bool = False)
 
 def copy_between(source: Backend, key: str, target: Backend, new_key: str, *, overwrite: bool = False) -> FileInfo:
     """Copy a file from one backend to another, checked against the size and checksum that the first one knows."""
-    options = replace(carried(source.stat(key)), overwrite=overwrite)
+    options = replace(carried(source.stat(key), new_key), overwrite=overwrite)
     with source.open(key) as stream:
         return target.save(new_key, stream, options)
 
@@ -116,10 +117,10 @@ def sweep(backend: Backend, older_than: timedelta = timedelta(hours=24)) -> int:
     return power.sweep(older_than) if power is not None else 0
 
 
-def carried(info: FileInfo) -> SaveOptions:
-    """Return the options that store a file with everything ``info`` tells of it."""
+def carried(info: FileInfo, key: str) -> SaveOptions:
+    """Return the options that store under ``key`` what ``info`` tells of; a usual content type follows the name."""
     return SaveOptions(
-        content_type=info.content_type,
+        content_type=None if info.content_type == content_type_for(info.key) else info.content_type,
         content_disposition=info.content_disposition,
         cache_control=info.cache_control,
         metadata=dict(info.metadata),

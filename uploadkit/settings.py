@@ -10,7 +10,6 @@ from typing import Any, Literal, cast
 
 from werkzeug.datastructures import FileStorage
 
-from .backends.registry import near_miss
 from .exceptions import ConfigError
 from .filetypes import as_extensions
 from .names import NameStyle
@@ -94,7 +93,7 @@ def read_choice(config: Mapping[str, Any], key: str, choices: Iterable[str], def
     if value is None or value == default:
         return default
     if value not in tuple(choices):
-        raise ConfigError(f"{key} = {value!r} means nothing. {near_miss(str(value), choices)}")
+        raise ConfigError(f"{key} = {value!r} means nothing. It may be: {', '.join(choices)}.")
     return str(value)
 
 
@@ -139,7 +138,7 @@ def read_naming(config: Mapping[str, Any], key: str) -> Naming:
     value = config.get(key, "original")
     if callable(value) or (isinstance(value, str) and (value in NAMINGS or value.startswith("dated:"))):
         return cast("Naming", value)
-    raise ConfigError(f"{key} = {value!r} means nothing. {near_miss(str(value), NAMINGS)} A function will do as well.")
+    raise ConfigError(f"{key} = {value!r} means nothing. It may be: {', '.join(NAMINGS)}; or a function.")
 
 
 def read_extensions(config: Mapping[str, Any], key: str) -> Container[str]:

@@ -51,13 +51,14 @@ class Target:
 
 def default_hook(hook: HookT) -> HookT:
     """Mark a hook's own implementation, so that an override can be told from it."""
-    hook.__uploadkit_default__ = True  # type: ignore[attr-defined]
+    hook.__uploadkit_default__ = hook  # type: ignore[attr-defined]
     return hook
 
 
 def is_overridden(hook: Callable[..., Any]) -> bool:
-    """Whether a hook, as found on a set, is not uploadkit's own."""
-    return not getattr(hook, "__uploadkit_default__", False)
+    """Whether a hook, as found on a set, is not uploadkit's own; a wrapper copies the mark but is not what it marks."""
+    function = getattr(hook, "__func__", hook)
+    return getattr(function, "__uploadkit_default__", None) is not function
 
 
 def choose_target(

@@ -27,8 +27,10 @@ def lasting_url(set_name: str, config: UploadConfiguration, key: str) -> str:
     return url_for(ENDPOINT, setname=set_name, filename=key, _external=True)
 
 
-def not_served(set_name: str) -> str:
+def not_served(set_name: str, config: UploadConfiguration) -> str:
     """Return the sentence that says which setting would let a set be served."""
+    if config.settings.access == "private":
+        return f"The upload set {set_name!r} is private, so links to its files through the app answer 404."
     prefix = f"UPLOADED_{set_name.upper()}_"
     return (
         f"The upload set {set_name!r} has no base URL and may not be served, so links to its files answer 404. Set "
@@ -40,4 +42,4 @@ def not_served(set_name: str) -> str:
 def _warn_once(set_name: str, config: UploadConfiguration) -> None:
     if not config.warned:
         config.warned = True
-        _log.warning("%s", not_served(set_name))
+        _log.warning("%s", not_served(set_name, config))

@@ -219,6 +219,7 @@ class FileVerbs:
             on a local set, changes count at once in any case.
         :raises NotFoundError: if there is no such file.
         :raises PreconditionError: if it was changed by somebody else meanwhile; nothing is stored then.
+        :raises UploadNotAllowed: if it has become too large; nothing is stored then.
         """
         key = self._key(name)
         info = self._backend.stat(key)
@@ -281,7 +282,7 @@ class FileVerbs:
         return self._shown(saving.place(self._rules, storage, within, saving.check_policy(on_conflict), action))
 
     def _download(self, info: FileInfo, path: Path) -> None:
-        tally = Tally(replace(operations.carried(info)), info.key, self._backend.name)
+        tally = Tally(operations.carried(info, info.key), info.key, self._backend.name)
         with self._backend.open(info.key) as stream, path.open("wb") as file:
             for chunk in chunks(stream):
                 tally.add(chunk)
@@ -295,6 +296,9 @@ class FileVerbs:
                 key=info.key,
                 backend=self._backend.name,
             )
-        options = replace(operations.carried(info), size=path.stat().st_size, checksum=None, overwrite=True)
+        size, limit = path.stat().st_size, self._rules.config.settings.max_size
+        if limit is not None and size > limit:
+            raise saving.too_large(limit)
+        options = replace(operations.carried(info, info.key), size=size, checksum=None, overwrite=True)
         with path.open("rb") as file:
             self._backend.save(info.key, file, options)

@@ -258,3 +258,18 @@ class TestUrls:
 )
 def test_a_disposition_is_one_line_with_the_full_name_beside_an_ascii_one(filename: str, header: str) -> None:
     assert disposition("attachment", filename) == header
+
+
+def test_a_stored_cache_control_is_sent(app: Flask, backend: Backend) -> None:
+    files = served(app, backend)
+    with app.app_context():
+        files.put(b"content", "a.txt", cache_control="public, max-age=60")
+    assert client_of(app).get("/_uploads/files/a.txt").headers["Cache-Control"] == "public, max-age=60"
+
+
+def test_a_private_set_says_that_it_is_private(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    files = served(app, MemoryBackend(), ACCESS="private")
+    with app.test_request_context():
+        files.url("a.txt")
+    assert "'files' is private" in caplog.text
+    assert "SERVE" not in caplog.text

@@ -62,6 +62,8 @@ class SupportsMove(Protocol):
     def move(self, source: str, target: str, *, overwrite: bool = False) -> FileInfo:
         """Rename ``source`` to ``target`` with everything it carries; nobody sees both or neither.
 
+        A content type that is the usual one of the old key becomes the usual one of the new.
+
         :raises NotFoundError: if there is no ``source``.
         :raises AlreadyExistsError: if ``target`` exists and ``overwrite`` is false.
         """

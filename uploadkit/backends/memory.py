@@ -90,7 +90,9 @@ class MemoryBackend:
                 raise self._missing(source)
             self._refuse_existing(target, overwrite or source == target)
             del self._files[source]
-            moved = replace(stored, info=replace(stored.info, key=target))
+            usual = stored.info.content_type == content_type_for(source)
+            content_type = content_type_for(target) if usual else stored.info.content_type
+            moved = replace(stored, info=replace(stored.info, key=target, content_type=content_type))
             self._files[target] = moved
         return moved.info
 

@@ -119,6 +119,10 @@ def moves_within(subject: Subject) -> None:
     info = power.move("a", "f/b")
     must(info.key == "f/b" and get(backend, "f/b") == b"content" and absent(backend, "a"), "the move is not one")
     must(dict(backend.stat("f/b").metadata) == {"x": "1"}, "moving lost the metadata")
+    put(backend, "a.txt", b"x")
+    backend.save("own.txt", io.BytesIO(b"x"), SaveOptions(content_type="text/x-own"))
+    for old, new, content_type in (("a.txt", "a.csv", "text/csv"), ("own.txt", "own.csv", "text/x-own")):
+        must(power.move(old, new).content_type == content_type, "the content type did not follow the key, or was lost")
     must_raise(NotFoundError, lambda: power.move("missing", "taken"), "moving a missing file")
     power.move("f/b", "taken", overwrite=True)
     must(get(backend, "taken") == b"content" and absent(backend, "f/b"), "moving with overwrite did not replace")

@@ -21,7 +21,7 @@ def uploaded_file(setname: str, filename: str) -> Response:
     if config is None or is_hidden(filename):
         abort(404)
     if not config.settings.serve:
-        abort(404, not_served(setname) if current_app.debug else None)
+        abort(404, not_served(setname, config) if current_app.debug else None)
     try:
         return file_response(config.backend, filename, request.environ)
     except (NotFoundError, InvalidKeyError):

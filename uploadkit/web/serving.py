@@ -41,6 +41,8 @@ def file_response(backend: Backend, key: str, environ: WSGIEnvironment) -> Respo
         stream = stack.enter_context(backend.open(key))
         response = Response(wrap_file(environ, stream), direct_passthrough=True)
         response.headers.update(safe_headers(key))
+        if info.cache_control:
+            response.headers["Cache-Control"] = info.cache_control
         response.content_length = info.size
         response.last_modified = info.last_modified
         if info.etag:
