@@ -304,6 +304,8 @@ def test_any_text_becomes_one_safe_segment_or_is_refused(text: str, style: Style
 
 
 @given(TEXTS, ANY_STYLE)
+@example("\u0301.jpg._", "unicode")
+@example("\u0301.jpg.~", "unicode")
 @settings(max_examples=600, deadline=None)
 def test_cleaning_a_clean_name_changes_nothing(text: str, style: Style):
     name = cleaned(text, style)

@@ -11,21 +11,25 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from ..exceptions import DurabilityUncertainError
 from ..filetypes import content_type_for
 from ..keys import INTERNAL_FOLDER
 from ..models import SaveOptions
-from ._local_folders import Folder, opened_below
+from ._local_folders import READ, Folder, close_quietly, opened_below, sync_file
 
 _XATTR = "user.uploadkit"
-_NO_XATTR = (errno.EOPNOTSUPP, errno.ENOTSUP, errno.E2BIG, errno.ENOSPC, errno.ERANGE)
+#: Not there, not allowed, or too small: a sidecar may do.
+_NO_XATTR = (errno.EOPNOTSUPP, errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.E2BIG, errno.ENOSPC, errno.ERANGE)
 _NO_VALUE = (getattr(errno, "ENODATA", errno.ENOENT), *_NO_XATTR)
 _SIDECARS = (INTERNAL_FOLDER, "attributes")
 _LARGEST = 64 * 1024
+_WORDS = ("content_type", "content_disposition", "cache_control", "checksum")
 
 
 @dataclass(frozen=True)
@@ -63,21 +67,41 @@ class Attributes:
         """Read what `dumps` wrote; anything else counts as nothing."""
         try:
             found = json.loads(data[:_LARGEST])
-        except ValueError:
+        except (ValueError, RecursionError):
             return cls()
         known = {one.name for one in fields(cls)}
         return cls(**{name: value for name, value in found.items() if name in known}) if _is_plain(found) else cls()
 
 
-def write(fd: int, key: str, attributes: Attributes, root: Folder) -> None:
-    """Keep ``attributes`` for an open file that is not yet published."""
+@contextmanager
+def kept(fd: int, key: str, attributes: Attributes, root: Folder) -> Iterator[None]:
+    """Keep ``attributes`` for an open file that is published inside; if it is not, nothing stays."""
     data = attributes.dumps()
     if _write_xattr(fd, data):
+        yield
         return
     number = os.fstat(fd).st_ino
     remove(number, key, root)  # of an earlier file that had the same number
-    if attributes.asked_for():
-        _write_sidecar(number, key, data, root)
+    try:
+        if attributes.asked_for():
+            _write_sidecar(number, key, data, root)
+        yield
+    except DurabilityUncertainError:  # it was published
+        raise
+    except BaseException:
+        with suppress(OSError):
+            remove(number, key, root)
+        raise
+
+
+@contextmanager
+def replaced(folder: Folder, name: str, key: str, root: Folder) -> Iterator[None]:
+    """Forget what is kept for the file that is replaced inside."""
+    with folder.held(name) as old:
+        yield
+        if old is not None:
+            with suppress(OSError):  # the new file is in its place, and inherits nothing: the inode differs
+                remove(old.st_ino, key, root)
 
 
 def read(fd: int, key: str, root: Folder) -> Attributes:
@@ -124,23 +148,29 @@ def _read_xattr(fd: int) -> bytes | None:
 
 
 def _write_sidecar(number: int, key: str, data: bytes, root: Folder) -> None:
+    mode = root.policy.file_mode
     with opened_below(root, _SIDECARS, create=True) as folder:
-        fd = folder.open(_sidecar_name(number, key), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        fd = folder.open(_sidecar_name(number, key), os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode or 0o666)
         with os.fdopen(fd, "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if mode is not None and hasattr(os, "fchmod"):
+                os.fchmod(fd, mode)
+            if root.policy.fsync:
+                sync_file(fd)
         folder.sync()
 
 
 def _read_sidecar(number: int, key: str, root: Folder) -> bytes:
     try:
         with opened_below(root, _SIDECARS) as folder:
-            fd = folder.open(_sidecar_name(number, key), os.O_RDONLY)
+            fd = folder.open(_sidecar_name(number, key), READ)
     except FileNotFoundError:
         return b"{}"
-    with os.fdopen(fd, "rb") as file:
-        return file.read(_LARGEST)
+    try:
+        return os.read(fd, _LARGEST) if stat.S_ISREG(os.fstat(fd).st_mode) else b"{}"
+    finally:
+        close_quietly(fd)
 
 
 def _sidecar_name(number: int, key: str) -> str:
@@ -149,9 +179,15 @@ def _sidecar_name(number: int, key: str) -> str:
 
 
 def _is_plain(found: Any) -> bool:
-    """Whether JSON that anybody may have edited has the types that `Attributes` promises."""
+    """Whether JSON that anybody may have edited has types and values that could have been saved."""
     if not isinstance(found, dict) or not isinstance(found.get("metadata", {}), dict):
         return False
-    texts = [value for name, value in found.items() if name not in ("metadata", "modified")]
-    texts += [text for pair in found.get("metadata", {}).items() for text in pair]
-    return all(isinstance(text, str) for text in texts) and isinstance(found.get("modified", 0), int)
+    metadata = found.get("metadata", {})
+    words = {name: found[name] for name in _WORDS if name in found}
+    if not all(isinstance(text, str) for text in [*words.values(), *metadata.values()]):
+        return False
+    try:
+        SaveOptions(metadata=metadata, **words)
+    except ValueError:
+        return False
+    return isinstance(found.get("modified", 0), int)

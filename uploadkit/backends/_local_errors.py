@@ -15,7 +15,6 @@ from ..exceptions import (
     NotSupportedError,
     PermissionDeniedError,
     UnavailableError,
-    UploadKitError,
 )
 
 BACKEND = "local"
@@ -53,7 +52,15 @@ def translating(action: str, key: str) -> Iterator[None]:
     """Turn what the operating system raises inside into our errors."""
     try:
         yield
-    except UploadKitError:
+    except BackendError as error:
+        error.key = error.key or key
         raise
     except OSError as error:
         raise translate(error, action, key) from error
+    except UnicodeEncodeError as error:  # the server runs under a locale that knows no Unicode
+        raise InvalidKeyError(
+            f"Could not {action} {key!r} on the local backend: the file system's encoding ({error.encoding}) has no "
+            "such name. Start the server with PYTHONUTF8=1 or a UTF-8 locale.",
+            key=key,
+            backend=BACKEND,
+        ) from error

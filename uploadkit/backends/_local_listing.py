@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import stat
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 
+from ..exceptions import InvalidKeyError
 from ..filetypes import content_type_for
-from ..keys import INTERNAL_FOLDER, join, segments, split
+from ..keys import INTERNAL_FOLDER, check_key, join, segments, split
 from ..models import FileInfo
-from ._local_folders import Folder, opened_below
+from ._local_folders import READ, Folder, close_quietly, opened_below
 from ._local_staging import TEMPORARY_FOLDER, TEMPORARY_PREFIX, lock
 
 _log = logging.getLogger("uploadkit.local")
@@ -25,7 +27,10 @@ def list_below(root: Folder, prefix: str) -> Iterator[FileInfo]:
 
     One folder's names are held at a time (per level), never all of them.
     """
-    return _list_folder(root, split(prefix)[0], prefix)
+    folder = split(prefix)[0]
+    if folder and not _is_key(folder):
+        return iter(())  # no key begins like that, and the file system must not be asked
+    return _list_folder(root, folder, prefix)
 
 
 def file_info(key: str, found: os.stat_result) -> FileInfo:
@@ -54,7 +59,7 @@ def _list_folder(root: Folder, folder_key: str, prefix: str) -> Iterator[FileInf
     files: list[str] = []
     for name, is_folder in _entries(root, folder_key):
         key = join(folder_key, name)
-        if key == INTERNAL_FOLDER or not _printable(key):
+        if not _is_key(key):
             continue
         if is_folder and (key + "/").startswith(prefix[: len(key) + 1]):
             yield from _stat_all(root, folder_key, files)
@@ -89,21 +94,45 @@ def _stat_all(root: Folder, folder_key: str, names: list[str]) -> list[FileInfo]
     return found
 
 
-def _printable(key: str) -> bool:
-    """Names on disk that are no valid Unicode cannot be keys; they are left alone and told of."""
-    if key.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in key):
-        return True
-    _log.warning("left out of the listing, because its name is no valid UTF-8: %s", ascii(key))
-    return False
+def _is_key(key: str) -> bool:
+    """Names on disk that cannot be keys (no valid UTF-8, for one) are left alone, and told of."""
+    try:
+        check_key(key)
+    except InvalidKeyError as error:
+        if key != INTERNAL_FOLDER:
+            _log.warning("left out of the listing: %s", error)
+        return False
+    return True
 
 
 def _sweep_one(folder: Folder, name: str, oldest: float) -> bool:
-    with suppress(FileNotFoundError):
-        fd = folder.open(name, os.O_RDWR)
+    """Remove one file if it is stale; one that cannot be removed does not keep the others."""
+    try:
+        fd = _opened_to_lock(folder, name)
         try:
-            if os.fstat(fd).st_mtime < oldest and lock(fd):
-                folder.unlink(name)
-                return True
+            stale = _is_stale(fd, oldest)
+            if stale and sys.platform != "win32":
+                folder.unlink(name)  # while it is locked
         finally:
-            os.close(fd)
-    return False
+            close_quietly(fd)
+        if stale and sys.platform == "win32":  # an open file cannot be removed there, not even by who opened it
+            folder.unlink(name)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        _log.warning("could not sweep %s: %s", name, error.strerror)
+        return False
+    return stale
+
+
+def _opened_to_lock(folder: Folder, name: str) -> int:
+    flags = READ - os.O_RDONLY
+    try:
+        return folder.open(name, flags | os.O_RDWR)  # which a lock on NFS needs
+    except PermissionError:
+        return folder.open(name, flags | os.O_RDONLY)
+
+
+def _is_stale(fd: int, oldest: float) -> bool:
+    found = os.fstat(fd)
+    return stat.S_ISREG(found.st_mode) and found.st_mtime < oldest and lock(fd)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import logging
 import os
 import sys
 from contextlib import ExitStack, suppress
@@ -22,18 +23,28 @@ from ..exceptions import NotSupportedError
 from ..keys import INTERNAL_FOLDER
 from ..names import random_word
 from ._local_errors import BACKEND
-from ._local_folders import Folder, opened_below
+from ._local_folders import Folder, close_quietly, opened_below
 
 #: Where temporary names are, below the root.
 TEMPORARY_FOLDER = (INTERNAL_FOLDER, "tmp")
 #: Every temporary name begins like this; the sweeper touches no other.
 TEMPORARY_PREFIX = "uploadkit-"
 
+if sys.platform != "win32":
+    import fcntl  # here, because a late import fails when descriptors run out
+
+_log = logging.getLogger("uploadkit.local")
 _O_TMPFILE = getattr(os, "O_TMPFILE", 0)
 _DESCRIPTORS = "/proc/self/fd"
 _NO_TMPFILE = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT)
-_NO_LINK = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
-_NO_EXCLUSIVE_RENAME = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP)
+# Two numbers on macOS, where link(2) and renamex_np(2) return ENOTSUP.
+_UNSUPPORTED = (errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
+_NO_LINK = (errno.EPERM, errno.EMLINK, *_UNSUPPORTED)
+_NO_EXCLUSIVE_RENAME = (errno.EINVAL, *_UNSUPPORTED)
+_NEITHER = (
+    "The destination's file system knows neither hard links nor renaming without overwriting, so files could be lost. "
+    "Choose another file system, or save with overwrite."
+)
 _RENAME_NOREPLACE = 1  # linux/fs.h
 _RENAME_EXCL = 4  # macOS sys/stdio.h
 
@@ -42,6 +53,10 @@ class StagedFile(Protocol):
     """An open file that nobody sees yet."""
 
     fd: int
+
+    def settle(self) -> None:
+        """Give it the mode that it is to have: the last change before it is flushed."""
+        ...
 
     def publish(self, folder: Folder, name: str, *, overwrite: bool) -> None:
         """Make it visible, complete, in one step."""
@@ -52,42 +67,45 @@ class StagedFile(Protocol):
         ...
 
 
-def stage(root: Folder, folder: Folder, mode: int | None, *, overwrite: bool) -> StagedFile:
+def stage(root: Folder, folder: Folder, *, overwrite: bool) -> StagedFile:
     """Open a staged file for ``folder``, which lies below ``root``."""
     if _O_TMPFILE and folder.fd is not None and not overwrite and os.path.isdir(_DESCRIPTORS):
         try:
-            return UnnamedFile(folder, mode)
+            return UnnamedFile(folder)
         except OSError as error:
             if error.errno not in _NO_TMPFILE:
                 raise
-    return NamedFile(root, mode)
+    return NamedFile(root)
 
 
 class UnnamedFile:
     """A file without a name: the kernel forgets it when it is closed unpublished."""
 
-    def __init__(self, folder: Folder, mode: int | None) -> None:
+    def __init__(self, folder: Folder) -> None:
+        self._mode = folder.policy.file_mode
         self.fd = os.open(".", _O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o666, dir_fd=folder.fd)
-        if mode is not None:
-            os.fchmod(self.fd, mode)
+
+    def settle(self) -> None:
+        if self._mode is not None:
+            os.fchmod(self.fd, self._mode)
 
     def publish(self, folder: Folder, name: str, *, overwrite: bool) -> None:
         # With dst_dir_fd Python calls linkat(2) with AT_SYMLINK_FOLLOW; without, link(2), which does not follow.
-        os.link(f"{_DESCRIPTORS}/{self.fd}", name, dst_dir_fd=folder.fd)
+        os.link(f"{_DESCRIPTORS}/{self.fd}", name, dst_dir_fd=folder.fd, follow_symlinks=True)
 
     def discard(self) -> None:
-        os.close(self.fd)
+        close_quietly(self.fd)
 
 
 class NamedFile:
     """A file under a temporary name, locked as long as it is open so that the sweeper leaves it alone."""
 
-    def __init__(self, root: Folder, mode: int | None) -> None:
+    def __init__(self, root: Folder) -> None:
         self._name = TEMPORARY_PREFIX + random_word(20)
         self._stack = ExitStack()
         try:
             self._temporary = self._stack.enter_context(opened_below(root, TEMPORARY_FOLDER, create=True))
-            self._create(mode)
+            self._create(root.policy.file_mode)
         except BaseException:
             self._stack.close()
             raise
@@ -101,8 +119,10 @@ class NamedFile:
         self._chmod(0o600)
         lock(self.fd)
 
-    def publish(self, folder: Folder, name: str, *, overwrite: bool) -> None:
+    def settle(self) -> None:
         self._chmod(self._mode)
+
+    def publish(self, folder: Folder, name: str, *, overwrite: bool) -> None:
         if sys.platform == "win32":
             self._close()  # an open file cannot be renamed there
         if overwrite:
@@ -119,13 +139,17 @@ class NamedFile:
         self._stack.close()
 
     def _forget(self) -> None:
-        with suppress(FileNotFoundError):
+        try:
             self._temporary.unlink(self._name)
+        except FileNotFoundError:  # it was renamed
+            pass
+        except OSError as error:  # whether the save succeeded is told by now
+            _log.warning("left %s to the sweeper: %s", self._name, error.strerror)
 
     def _close(self) -> None:
         if self.fd >= 0:
             fd, self.fd = self.fd, -1
-            os.close(fd)
+            close_quietly(fd)
 
     def _chmod(self, mode: int) -> None:
         if hasattr(os, "fchmod"):
@@ -134,9 +158,7 @@ class NamedFile:
 
 def lock(fd: int) -> bool:
     """Try to lock an open file against the sweeper; where the system cannot, it refuses to delete open files."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
+    if sys.platform == "win32":
         return True
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -150,8 +172,18 @@ def rename_to_free(source: Folder, name: str, target: Folder, new_name: str) -> 
     try:
         rename_exclusively(source, name, target, new_name)
     except NotSupportedError:
-        source.link(name, target, new_name)
-        source.unlink(name)
+        try:
+            source.link(name, target, new_name)
+        except OSError as error:
+            if error.errno in _NO_LINK:
+                raise NotSupportedError(_NEITHER, backend=BACKEND) from error
+            raise
+        try:
+            source.unlink(name)
+        except BaseException:
+            with suppress(OSError):
+                target.unlink(new_name)
+            raise
 
 
 def rename_exclusively(source: Folder, name: str, target: Folder, new_name: str) -> None:
@@ -165,11 +197,7 @@ def rename_exclusively(source: Folder, name: str, target: Folder, new_name: str)
         return
     number = _rename_call(source, name, target, new_name)
     if number in _NO_EXCLUSIVE_RENAME:
-        raise NotSupportedError(
-            "The destination's file system knows neither hard links nor renaming without overwriting, so files "
-            "could be lost. Choose another file system, or save with overwrite.",
-            backend=BACKEND,
-        )
+        raise NotSupportedError(_NEITHER, backend=BACKEND)
     if number:
         raise OSError(number, os.strerror(number))
 

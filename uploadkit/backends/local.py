@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import os
 import stat
+import sys
+import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import BinaryIO, cast
@@ -25,12 +28,18 @@ from ..models import FileInfo, SaveOptions
 from ..streams import Tally, chunks, rewind, window
 from . import _local_attributes as attributes
 from ._local_errors import BACKEND, translating
-from ._local_folders import Folder, opened_below, opened_root, sync_file
+from ._local_folders import (
+    READ,
+    Folder,
+    Policy,
+    close_quietly,
+    opened_below,
+    opened_root,
+    refuse_odd_on_windows,
+    sync_file,
+)
 from ._local_listing import file_info, list_below, sweep_below
 from ._local_staging import StagedFile, rename_to_free, stage
-
-#: Without O_NONBLOCK a named pipe in the folder would hang us.
-_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
 
 
 class LocalBackend:
@@ -44,7 +53,7 @@ class LocalBackend:
     :param folder_mode: The permission bits of folders that are made; None leaves them to the umask.
     :param checksum: The `hashlib` algorithm that is computed while files are written and kept beside them; None for
         none.
-    :raises ConfigError: if ``destination`` is empty.
+    :raises ConfigError: if ``destination`` is empty, or `hashlib` does not know ``checksum`` or its length.
     """
 
     name = BACKEND
@@ -60,10 +69,10 @@ class LocalBackend:
     ) -> None:
         if not destination or not os.fspath(destination):
             raise ConfigError("The local backend needs a destination: the folder to keep the files in.")
+        if checksum is not None and (checksum not in hashlib.algorithms_guaranteed or checksum.startswith("shake")):
+            raise ConfigError(f"The local backend cannot compute the checksum {checksum!r}; 'sha256' is the usual one.")
         self._root = os.path.abspath(destination)
-        self._fsync = fsync
-        self._file_mode = file_mode
-        self._folder_mode = folder_mode
+        self._policy = Policy(file_mode, folder_mode, fsync)
         self._checksum = checksum
 
     def save(self, key: str, stream: BinaryIO, options: SaveOptions) -> FileInfo:
@@ -72,15 +81,18 @@ class LocalBackend:
         with ExitStack() as stack:
             with translating("save", key):
                 root = stack.enter_context(self._root_folder(create=True))
-                folder, name = self._enter(stack, root, key)
+                folder, name = _enter(stack, root, key)
                 if not options.overwrite and folder.exists(name):
                     raise self._exists(key)
-                staged = stage(root, folder, self._file_mode, overwrite=options.overwrite)
+                staged = stage(root, folder, overwrite=options.overwrite)
             stack.callback(staged.discard)
             checksum = self._write(staged, key, stream, options)
             with translating("save", key):
-                info = self._finish(staged, key, options, checksum, root)
-                self._publish(staged, folder, name, key, overwrite=options.overwrite)
+                kept = replace(attributes.Attributes.of(key, options), checksum=checksum, modified=_stamp(staged.fd))
+                with attributes.kept(staged.fd, key, kept, root):
+                    info = self._info(staged.fd, key, attributes.read(staged.fd, key, root))
+                    _flush(staged, fsync=self._policy.fsync)
+                    self._publish(staged, folder, name, key, root, overwrite=options.overwrite)
         return info
 
     def open(self, key: str) -> BinaryIO:
@@ -89,15 +101,14 @@ class LocalBackend:
 
     def stat(self, key: str) -> FileInfo:
         with self._opened(key) as (fd, root), translating("stat", key):
-            return self._info(fd, key, root)
+            return self._info(fd, key, attributes.read(fd, key, root))
 
     def delete(self, key: str) -> None:
-        with suppress(NotFoundError), self._located(key, "delete") as (root, folder, name):
-            found = folder.lstat(name)
-            if not stat.S_ISDIR(found.st_mode):
+        with suppress(NotFoundError), self._located(key, "delete") as (root, folder, name), folder.held(name) as found:
+            if found is not None and not stat.S_ISDIR(found.st_mode):
                 folder.unlink(name)
-                self._sync(folder)
                 attributes.remove(found.st_ino, key, root)
+                folder.sync()
 
     def url(self, key: str) -> str | None:
         check_key(key)
@@ -106,14 +117,17 @@ class LocalBackend:
     def path(self, key: str) -> str:
         if not key:
             return self._root
-        path = os.path.join(self._root, *check_key(key).split("/"))
-        root = os.path.realpath(self._root)
-        if os.path.commonpath([root, os.path.realpath(path)]) != root:
-            raise InvalidKeyError(
-                f"Path traversal attempt: {key!r} leads out of the destination through a symbolic link.",
-                key=key,
-                backend=self.name,
-            )
+        names = check_key(key).split("/")
+        path = os.path.join(self._root, *names)
+        with translating("find the path of", key):
+            if sys.platform == "win32":
+                for name in names:
+                    refuse_odd_on_windows(name)
+            if not _is_below(os.path.realpath(path), os.path.realpath(self._root)):
+                raise InvalidKeyError(
+                    f"Path traversal attempt: {key!r} leads out of the destination through a symbolic link.",
+                    backend=self.name,
+                )
         return path
 
     def open_range(self, key: str, start: int, length: int | None = None) -> BinaryIO:
@@ -125,16 +139,18 @@ class LocalBackend:
 
     def move(self, source: str, target: str, *, overwrite: bool = False) -> FileInfo:
         check_key(target)
-        with self._opened(source) as (fd, root), self._located(source, "move") as (_, old_folder, old_name):
-            if source != target:
-                with ExitStack() as stack:
-                    folder, name = self._enter(stack, root, target)
+        with self._opened(source) as (fd, root), translating("move", source):  # closed again: Windows wants that
+            info = self._info(fd, target, attributes.read(fd, source, root))
+        if source != target:
+            with self._located(source, "move") as (root, old_folder, old_name), ExitStack() as stack:
+                number = old_folder.lstat(old_name).st_ino
+                folder, name = _enter(stack, root, target)
+                with attributes.replaced(folder, name, target, root) if overwrite else nullcontext():
                     rename = Folder.replace if overwrite else rename_to_free
                     rename(old_folder, old_name, folder, name)
-                    attributes.rename(os.fstat(fd).st_ino, source, target, root)
-                    self._sync(folder)
-                    self._sync(old_folder)
-            return self._info(fd, target, root)
+                attributes.rename(number, source, target, root)
+                self._sync_moved(folder, old_folder, target)
+        return info
 
     def sweep(self, older_than: timedelta = timedelta(hours=24)) -> int:
         with suppress(NotFoundError), translating("sweep", "temporary files"), self._root_folder() as root:
@@ -142,12 +158,6 @@ class LocalBackend:
         return 0
 
     # Saving
-
-    def _enter(self, stack: ExitStack, root: Folder, key: str) -> tuple[Folder, str]:
-        """Open the folder of ``key``, made if need be; return it and the last segment."""
-        folder, name = split(key)
-        below = opened_below(root, segments(folder), create=True, mode=self._folder_mode, sync=self._fsync)
-        return stack.enter_context(below), name
 
     def _write(self, staged: StagedFile, key: str, stream: BinaryIO, options: SaveOptions) -> str | None:
         """Write the whole stream; return its checksum. What the stream itself raises is not ours to translate."""
@@ -158,34 +168,34 @@ class LocalBackend:
                 _write_whole(staged.fd, chunk)
         return tally.finish()
 
-    def _finish(
-        self, staged: StagedFile, key: str, options: SaveOptions, checksum: str | None, root: Folder
-    ) -> FileInfo:
-        """Give the staged file its attributes and flush it; return what will be there."""
-        kept = attributes.Attributes.of(key, options)
-        modified = os.fstat(staged.fd).st_mtime_ns
-        attributes.write(staged.fd, key, replace(kept, checksum=checksum, modified=modified), root)
-        if self._fsync:
-            sync_file(staged.fd)
-        return self._info(staged.fd, key, root)
-
-    def _publish(self, staged: StagedFile, folder: Folder, name: str, key: str, *, overwrite: bool) -> None:
+    def _publish(
+        self, staged: StagedFile, folder: Folder, name: str, key: str, root: Folder, *, overwrite: bool
+    ) -> None:
         number = os.fstat(staged.fd).st_ino
-        staged.publish(folder, name, overwrite=overwrite)
+        with attributes.replaced(folder, name, key, root) if overwrite else nullcontext():
+            staged.publish(folder, name, overwrite=overwrite)
         try:
-            self._sync(folder)
+            folder.sync()
         except OSError as error:
-            if not overwrite:
-                if folder.lstat(name).st_ino == number:
-                    folder.unlink(name)
+            if not overwrite and folder.withdraw(name, number):
                 raise
-            raise DurabilityUncertainError(
-                f"{key!r} was replaced on the local backend, but flushing its folder failed "
-                f"({os.strerror(error.errno or 0)}): a power cut may bring the old file back. Save it again.",
-                key=key,
-                backend=self.name,
-                retryable=True,
-            ) from error
+            raise self._uncertain(key, error, retryable=overwrite) from error
+
+    def _sync_moved(self, folder: Folder, old_folder: Folder, key: str) -> None:
+        try:
+            folder.sync()
+            old_folder.sync()
+        except OSError as error:
+            raise self._uncertain(key, error, retryable=False) from error
+
+    def _uncertain(self, key: str, error: OSError, *, retryable: bool) -> DurabilityUncertainError:
+        return DurabilityUncertainError(
+            f"{key!r} is in its place on the local backend, but flushing its folder failed "
+            f"({os.strerror(error.errno or 0)}): a power cut may undo that.",
+            key=key,
+            backend=self.name,
+            retryable=retryable,
+        )
 
     def _exists(self, key: str) -> AlreadyExistsError:
         return AlreadyExistsError(f"{key!r} exists already on the local backend.", key=key, backend=self.name)
@@ -193,7 +203,7 @@ class LocalBackend:
     # Finding
 
     def _root_folder(self, *, create: bool = False) -> AbstractContextManager[Folder]:
-        return opened_root(self._root, create=create, mode=self._folder_mode)
+        return opened_root(self._root, self._policy, create=create)
 
     @contextmanager
     def _located(self, key: str, action: str) -> Iterator[tuple[Folder, Folder, str]]:
@@ -212,18 +222,17 @@ class LocalBackend:
         with ExitStack() as stack:
             root, folder, name = stack.enter_context(self._located(key, "open"))
             try:
-                fd = folder.open(name, _READ)
+                fd = folder.open(name, READ)
             except OSError as error:
                 if error.errno in (errno.ELOOP, errno.ENXIO, errno.EISDIR):
                     raise self._missing(key) from error
                 raise
-            stack.callback(os.close, fd)
+            stack.callback(close_quietly, fd)
             if not stat.S_ISREG(os.fstat(fd).st_mode):
                 raise self._missing(key)
             yield fd, root
 
-    def _info(self, fd: int, key: str, root: Folder) -> FileInfo:
-        kept = attributes.read(fd, key, root)
+    def _info(self, fd: int, key: str, kept: attributes.Attributes) -> FileInfo:
         found = os.fstat(fd)
         return replace(
             file_info(key, found),
@@ -237,9 +246,39 @@ class LocalBackend:
     def _missing(self, key: str) -> NotFoundError:
         return NotFoundError(f"There is no file {key!r} on the local backend.", key=key, backend=self.name)
 
-    def _sync(self, folder: Folder) -> None:
-        if self._fsync:
-            folder.sync()
+
+def _enter(stack: ExitStack, root: Folder, key: str) -> tuple[Folder, str]:
+    """Open the folder of ``key``, made if need be; return it and the last segment."""
+    folder, name = split(key)
+    return stack.enter_context(opened_below(root, segments(folder), create=True)), name
+
+
+def _is_below(path: str, root: str) -> bool:
+    try:
+        return os.path.commonpath([root, path]) == root
+    except ValueError:  # on different drives
+        return False
+
+
+def _stamp(fd: int) -> int:
+    """Set a file's time to the nanosecond and return what was kept of it.
+
+    The kernel's own stamps are only as fine as its tick: a change right after would not show in etag and checksum.
+    """
+    if os.utime in os.supports_fd:
+        now = time.time_ns()
+        with suppress(OSError):
+            os.utime(fd, ns=(now, now))
+    return os.fstat(fd).st_mtime_ns
+
+
+def _flush(staged: StagedFile, *, fsync: bool) -> None:
+    """Learn of every failed write before the file is published."""
+    staged.settle()
+    if fsync:
+        sync_file(staged.fd)
+    else:
+        os.close(os.dup(staged.fd))  # network file systems tell it when any descriptor is closed
 
 
 def _write_whole(fd: int, chunk: bytes) -> None:
