@@ -15,6 +15,7 @@ from flask import Flask
 
 from uploadkit import (
     ALL,
+    AllExcept,
     ConfigError,
     NotConfiguredError,
     RemotePath,
@@ -315,3 +316,16 @@ def test_config_for_set_needs_no_defaults(app: Flask) -> None:
         (),
         (),
     )
+
+
+def test_extensions_in_settings_are_meant_in_lower_case(app: Flask) -> None:
+    config = configured(
+        app, UPLOADED_PHOTOS_BACKEND="memory", UPLOADED_PHOTOS_DENY="PHP", UPLOADED_PHOTOS_ALLOW=["JPG"]
+    )
+    assert (config.deny, config.allow) == (("php",), ("jpg",))
+
+
+def test_all_except_one_extension_as_text() -> None:
+    assert "ex" in AllExcept("exe")
+    assert "" in AllExcept("exe")
+    assert "exe" not in AllExcept("exe")

@@ -109,6 +109,14 @@ class TestStreams:
             list(chunks(cast("BinaryIO", stream)))
         os.close(writer)
 
+    def test_a_source_that_stops_an_iteration_has_not_ended(self) -> None:
+        class Stopping(io.RawIOBase):
+            def read(self, size: int = -1) -> bytes:
+                raise StopIteration
+
+        with pytest.raises(OSError, match="StopIteration"):
+            list(chunks(cast("BinaryIO", Stopping())))
+
     def test_what_has_no_seekable_is_asked_to_seek(self) -> None:
         class Old:
             def __init__(self, seeks: bool) -> None:

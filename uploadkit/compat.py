@@ -38,10 +38,14 @@ def install() -> None:
         setattr(package, name, _module(f"{_NAME}.{name}", source))
 
 
+def _defined_in(source: ModuleType) -> list[str]:
+    return [word for word, value in vars(source).items() if getattr(value, "__module__", None) == source.__name__]
+
+
 def _module(name: str, source: ModuleType) -> ModuleType:
     module = ModuleType(name, source.__doc__)
     module.__spec__ = ModuleSpec(name, loader=None, is_package=name == _NAME)  # importlib's find_spec() asks for it
-    public = getattr(source, "__all__", None) or [word for word in vars(source) if not word.startswith("_")]
+    public = getattr(source, "__all__", None) or _defined_in(source)
     module.__dict__.update({word: getattr(source, word) for word in public})
     module.__dict__.update(
         uploads_mod=blueprint.uploads_mod,

@@ -84,7 +84,7 @@ class AllExcept:
         self.items = items
 
     def __contains__(self, item: object) -> bool:
-        return item not in self.items
+        return item not in as_extensions(self.items)
 
 
 def extension(filename: str) -> str:

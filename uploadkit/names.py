@@ -45,14 +45,13 @@ def clean_filename(filename: str, names: NameStyle = "ascii") -> str:
 
     :raises InvalidFilenameError: if nothing is left that could be a name (``""``, ``".."``, ``"___"``).
     """
-    text = _one_segment(filename).rstrip(" .")
+    text = _one_segment(filename)
     if not _has_substance(text):
         raise InvalidFilenameError(f"Invalid filename after sanitization: {_shown(filename)} has no usable characters.")
-    cleaned = _clean(text, names)
-    stem, ext = os.path.splitext(text)
-    if not _has_substance(_clean(stem, names)):
-        cleaned = _named_by_extension(_clean(ext, names).lower())
-    return _settle(cleaned)
+    cleaned = _clean_once(text, names)
+    while cleaned != text:  # cutting or dropping what stood at the end can bring up work for another step
+        text, cleaned = cleaned, _clean_once(cleaned, names)
+    return cleaned
 
 
 def clean_folder(folder: str, names: NameStyle = "ascii") -> str:
@@ -127,10 +126,20 @@ def _is_kept(letter: str) -> bool:
     return category[0] in "LMN" or category == "So"
 
 
-def _settle(name: str) -> str:
-    """Lower the extension, avoid device names and cut, again while one step brings up work for another."""
-    settled = shorten(_avoid_device(unicodedata.normalize("NFC", lowercase_ext(name))))
-    return settled if settled == name else _settle(settled)
+def _clean_once(text: str, names: NameStyle) -> str:
+    cleaned = _clean(text, names)
+    stem, ext = os.path.splitext(_without_lost_end(text))
+    if not _has_substance(_clean(stem, names)):
+        cleaned = _named_by_extension(_clean(ext, names).lower())
+    return shorten(_avoid_device(unicodedata.normalize("NFC", lowercase_ext(cleaned))))
+
+
+def _without_lost_end(text: str) -> str:
+    """Drop from the end what no cleaned name ends with, so that it does not hide the extension."""
+    end = len(text)
+    while end and text[end - 1] != "-" and not _is_kept(text[end - 1]):
+        end -= 1
+    return text[:end]
 
 
 def _named_by_extension(ext: str) -> str:

@@ -142,11 +142,13 @@ def read_naming(config: Mapping[str, Any], key: str) -> Naming:
 
 
 def read_extensions(config: Mapping[str, Any], key: str) -> Container[str]:
-    """Read a setting that lists extensions; an empty string, as from the environment, lists none."""
+    """Read a setting that lists extensions, in lower case, as they are stored; an empty string lists none."""
     value = config.get(key)
-    if isinstance(value, (list, set, frozenset)):
-        return tuple(value)
-    return as_extensions(value or None)
+    if isinstance(value, str):
+        value = as_extensions(value or None)
+    if isinstance(value, (tuple, list, set, frozenset)):
+        return tuple(str(ext).lower() for ext in value)
+    return as_extensions(value)
 
 
 def read_mapping(config: Mapping[str, Any], key: str) -> dict[str, Any]:

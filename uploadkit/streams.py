@@ -71,7 +71,10 @@ def chunks(stream: BinaryIO, size: int = CHUNK_SIZE) -> Iterator[bytes]:
     :raises BlockingIOError: if it is non-blocking and has nothing to give: it has not ended.
     """
     while True:
-        chunk: object = stream.read(size)
+        try:
+            chunk: object = stream.read(size)
+        except StopIteration as error:  # inside a generator it would count as its end
+            raise OSError("the source raised StopIteration") from error
         if chunk is None:
             raise BlockingIOError("the source is a non-blocking stream with nothing to read yet")
         if not isinstance(chunk, bytes):

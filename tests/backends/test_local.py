@@ -374,8 +374,8 @@ for action in (lambda: backend.save(key, io.BytesIO(b""), SaveOptions()), lambda
         print(sys.getfilesystemencoding() in str(error))
 """
     environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(Path(uploadkit.__file__).parents[1]),
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(Path(uploadkit.__file__).parents[1]), *sys.path]),
         "LC_ALL": "C",
         "PYTHONUTF8": "0",
         "PYTHONCOERCECLOCALE": "0",

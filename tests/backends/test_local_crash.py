@@ -129,7 +129,9 @@ def run_all(strace: str, tmp_path_factory: pytest.TempPathFactory) -> RunAll:
             for name, strike in {call.name: call.strike for call in calls}.items():
                 command += ["-e", f"inject={name}:{fault}:when={strike}"]
         command += [sys.executable, "-B", child.__file__, strategy, json.dumps(jobs)]
-        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(uploadkit.__file__).parents[1])}
+        # Measuring coverage makes calls of its own.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+        environment["PYTHONPATH"] = os.pathsep.join([str(Path(uploadkit.__file__).parents[1]), *sys.path])
         found = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, timeout=60)
         pids = found.stdout.split()
         return [_run(home, destination, pid) for (_, _, destination), pid in zip(jobs, pids, strict=True)]
