@@ -102,6 +102,19 @@ class TestConflicts:
         assert most <= 21
         assert {f"n_{number}.txt" for number in range(1, 1000)} <= taken
 
+    def test_ten_thousand_saves_of_one_name_ask_the_backend_as_little_at_the_end_as_before(self) -> None:
+        backend = FaultyBackend(MemoryBackend())
+        files = UploadSet("files", ("txt",))
+        files._config = UploadConfiguration(backend.path(""), backend=backend)
+        calls = []
+        for _ in range(10_000):
+            backend.calls.clear()
+            files.save(form_file(b"x", "n.txt"))
+            calls.append(len(backend.calls))
+        assert sum(1 for _ in files.list_files()) == 10_000
+        assert max(calls) <= 25
+        assert max(calls[-1000:]) <= max(calls[:2000])
+
     def test_a_gap_may_be_filled(self) -> None:
         taken = {f"n_{number}.txt" for number in (1, 2, 4, 5)}
         assert numbered("n.txt", taken.__contains__) in ("n_3.txt", "n_6.txt")
