@@ -155,8 +155,9 @@ class TestBackends:
     def test_that_sweeping_fails_is_no_reason_not_to_start(
         self, app: Flask, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
-        (tmp_path / "file").touch()
-        configured(app, UPLOADED_PHOTOS_DEST=tmp_path / "file")
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / ".uploadkit").symlink_to(tmp_path / "elsewhere")
+        configured(app, UPLOADED_PHOTOS_DEST=tmp_path)
         assert "could not look for left-over" in caplog.text
 
 
@@ -199,6 +200,24 @@ class TestErrors:
         assert isinstance(raised.value, ConfigError)
         for word in words:
             assert word in str(raised.value)
+
+    def test_a_destination_that_is_a_file_stops_the_app(self, app: Flask, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        with pytest.raises(ConfigError, match=r"'photos'.*file' from UPLOADED_PHOTOS_DEST.*is a file"):
+            configured(app, UPLOADED_PHOTOS_DEST=tmp_path / "file")
+
+    @pytest.mark.parametrize("rest", ["MAX_SIZE", "SERVE", "ON_CONFLICT"])
+    def test_a_default_that_does_not_exist_is_not_believed_in(self, app: Flask, rest: str) -> None:
+        with pytest.raises(ConfigError, match=f"UPLOADS_DEFAULT_{rest}.*UPLOADED_<NAME>_{rest}"):
+            configured(app, **{"UPLOADED_PHOTOS_BACKEND": "memory", f"UPLOADS_DEFAULT_{rest}": 5})
+
+    def test_what_is_no_upload_set_is_a_type_error(self, app: Flask) -> None:
+        wrong: tuple[Any, ...] = (app, "photos", 5)
+        for thing in wrong:
+            with pytest.raises(TypeError, match="is no UploadSet"):
+                Uploads(thing)
+            with pytest.raises(TypeError, match="is no UploadSet"):
+                configure_uploads(app, [thing])
 
     def test_a_misspelt_setting_of_the_app_is_noticed_too(self, app: Flask) -> None:
         with pytest.raises(ConfigError, match="Did you mean UPLOADS_DEFAULT_BACKEND"):
@@ -323,6 +342,15 @@ def test_extensions_in_settings_are_meant_in_lower_case(app: Flask) -> None:
         app, UPLOADED_PHOTOS_BACKEND="memory", UPLOADED_PHOTOS_DENY="PHP", UPLOADED_PHOTOS_ALLOW=["JPG"]
     )
     assert (config.deny, config.allow) == (("php",), ("jpg",))
+
+
+@pytest.mark.parametrize("extensions", [("PNG",), [".png"], {"*.png"}, ".PNG", "jpg, .png"])
+def test_extensions_may_be_written_as_people_write_them(extensions: Any) -> None:
+    assert UploadSet("photos", extensions).extensions is extensions
+    uset = UploadSet("photos", extensions)
+    uset._config = UploadConfiguration("unused", deny=extensions if extensions == ("PNG",) else ())
+    assert uset.extension_allowed("png") is (extensions != ("PNG",))
+    assert not uset.extension_allowed("exe")
 
 
 def test_all_except_one_extension_as_text() -> None:

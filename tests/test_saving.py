@@ -224,7 +224,7 @@ class TestSize:
         assert files.save(form_file(bytes(1000))) == "photo.jpg"
         for given in (bytes(1001), io.BytesIO(bytes(1001)), source(bytes(500_000))):
             for policy in ("rename", "overwrite"):
-                with pytest.raises(UploadNotAllowed, match="1,000 bytes") as refused:
+                with pytest.raises(UploadNotAllowed, match="1 kB") as refused:
                     files.put(given, "b.bin", on_conflict=policy)
                 assert refused.value.code == "too_large"
         assert not files.exists("b.bin")

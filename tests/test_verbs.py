@@ -147,7 +147,7 @@ class TestDeleting:
     @pytest.mark.parametrize("prefix", ["", "/", "..", "."])
     def test_the_whole_set_is_never_deleted_by_an_empty_folder(self, files: UploadSet, prefix: str) -> None:
         files.put(b"x", "x.txt")
-        with pytest.raises(InvalidKeyError, match="whole set"):
+        with pytest.raises(InvalidKeyError, match="would delete"):
             files.delete_prefix(prefix)
         assert files.exists("x.txt")
 
@@ -185,6 +185,11 @@ class TestListing:
         put(backend, "a/.git/x.txt", b"x")
         put(backend, "a/x.y.txt", b"x")
         assert [info.key for info in files.list_files()] == ["a/x.y.txt"]
+        for name in (".hidden.txt", "a/.git/x.txt"):
+            assert not files.exists(name)
+            for call in (files.open, files.stat, files.delete, files.url, files.serve):
+                with pytest.raises(InvalidKeyError, match="begins with a dot"):
+                    call(name)
 
     def test_a_set_is_no_iterable(self, files: UploadSet) -> None:
         # Flask-WTF takes an iterable for a list of extensions.

@@ -1,4 +1,4 @@
-"""uploadkit: uploads for Flask, on the local disk or in the cloud, behind one API.
+"""uploadkit: uploads for Flask with pluggable storage.
 
 The names of Flask-Uploads come first; everything else is uploadkit's own.
 """
@@ -6,6 +6,7 @@ The names of Flask-Uploads come first; everything else is uploadkit's own.
 from werkzeug.datastructures import FileStorage
 from werkzeug.utils import secure_filename
 
+from .backends.protocol import Backend
 from .config import UploadConfiguration, addslash, config_for_set
 from .configure import Uploads, configure_uploads, patch_request_class
 from .exceptions import (
@@ -45,9 +46,12 @@ from .filetypes import (
 from .models import FileInfo, SaveOptions
 from .remotepath import RemotePath
 from .scoped import ScopedSet
+from .settings import NamingFunction, OnConflict
 from .test_helper import TestingFileStorage
 from .uploadset import UploadSet
 from .web.blueprint import uploaded_file, uploads_mod
+
+__version__ = "0.1.0"
 
 __all__ = [  # noqa: RUF022 - the drop-in names first
     "UploadSet",
@@ -78,6 +82,9 @@ __all__ = [  # noqa: RUF022 - the drop-in names first
     "secure_filename",
     "FileStorage",
     "Uploads",
+    "Backend",
+    "OnConflict",
+    "NamingFunction",
     "ScopedSet",
     "FileInfo",
     "SaveOptions",

@@ -19,6 +19,7 @@ from .settings import (
     read_flag,
     read_mapping,
     read_settings,
+    refuse_missing_defaults,
     refuse_misspelt,
 )
 
@@ -104,6 +105,7 @@ def config_for_set(uset: NamedSet, app: Flask, defaults: Mapping[str, Any] | Non
     config, prefix = app.config, f"UPLOADED_{uset.name.upper()}_"
     refuse_misspelt(config, prefix, SET_KEYS)
     refuse_misspelt(config, "UPLOADS_", APP_KEYS)
+    refuse_missing_defaults(config)
     spec, options = _chosen_backend(config, prefix)
     destination, source = _chosen_destination(uset, app, prefix, defaults or {}, local=spec == "local")
     backend = _made_backend(uset.name, app, spec, destination, options, source)

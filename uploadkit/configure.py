@@ -29,6 +29,7 @@ def configure_uploads(app: Flask, upload_sets: UploadSet | Iterable[UploadSet]) 
     :raises ConfigError: if a setting is missing, misspelt or means nothing; no set is changed then.
     """
     sets = (upload_sets,) if isinstance(upload_sets, UploadSet) else tuple(upload_sets)
+    _require_sets(sets)
     defaults = {"dest": app.config.get("UPLOADS_DEFAULT_DEST"), "url": app.config.get("UPLOADS_DEFAULT_URL")}
     found = {uset.name: config_for_set(uset, app, defaults) for uset in sets}
     known: dict[str, UploadConfiguration] = {**getattr(app, "upload_set_config", {}), **found}
@@ -43,9 +44,11 @@ class Uploads:
     """The same as an extension object: ``uploads = Uploads(photos, docs)``, later ``uploads.init_app(app)``.
 
     :param upload_sets: The sets.
+    :raises TypeError: if something else is given, such as the app.
     """
 
     def __init__(self, *upload_sets: UploadSet) -> None:
+        _require_sets(upload_sets)
         self.upload_sets = upload_sets
 
     def init_app(self, app: Flask) -> None:
@@ -66,6 +69,15 @@ def patch_request_class(app: Flask, size: int | None = 64 * 1024 * 1024) -> None
     )
     if size is not None:
         app.config["MAX_CONTENT_LENGTH"] = size
+
+
+def _require_sets(upload_sets: Iterable[object]) -> None:
+    for uset in upload_sets:
+        if not isinstance(uset, UploadSet):
+            raise TypeError(
+                f"{uset!r:.60} is no UploadSet. Uploads(photos, docs) takes upload sets, and init_app(app) the app; "
+                f"configure_uploads(app, (photos, docs)) takes both."
+            )
 
 
 def _register(app: Flask) -> None:

@@ -36,8 +36,8 @@ class UploadNotAllowed(UploadKitError):
     """A file is refused.
 
     :param reason: A sentence that may be shown to the visitor.
-    :param code: A stable word for the cause, for translation: ``"extension"``, ``"filename"``, ``"folder"``,
-        ``"too_large"``, or ``"not_allowed"`` for anything else.
+    :param code: A stable word for the cause, for translation: ``"extension"``, ``"filename"``, ``"empty"``,
+        ``"folder"``, ``"too_large"``, or ``"not_allowed"`` for anything else.
     :param allowed: What would have been accepted, where that can be listed.
     """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mimetypes
 import os.path
 from collections.abc import Container
+from functools import lru_cache
 
 #: Plain text.
 TEXT = ("txt",)
@@ -101,14 +102,21 @@ def lowercase_ext(filename: str) -> str:
 def as_extensions(value: str | Container[str] | None) -> Container[str]:
     """Read a setting or argument that names extensions.
 
-    A string means one extension, or several with commas or spaces between; None means none. Any other
-    container is taken as it is, for it may know only ``in``.
+    A string means one extension, or several with commas or spaces between; None means none. Case, a leading dot and
+    a leading ``*.`` do not matter. Any other container is taken as it is, for it may know only ``in``.
     """
     if value is None:
         return ()
     if isinstance(value, str):
-        return tuple(value.replace(",", " ").split()) or ("",)
+        return _plain(tuple(value.replace(",", " ").split()) or ("",))
+    if isinstance(value, (tuple, list, set, frozenset)):
+        return _plain(tuple(value))
     return value
+
+
+@lru_cache(maxsize=256)
+def _plain(extensions: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(str(ext).lower().removeprefix("*").removeprefix(".") for ext in extensions)
 
 
 def content_type_for(filename: str) -> str:

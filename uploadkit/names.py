@@ -47,7 +47,7 @@ def clean_filename(filename: str, names: NameStyle = "ascii") -> str:
     """
     text = _one_segment(filename)
     if not _has_substance(text):
-        raise InvalidFilenameError(f"Invalid filename after sanitization: {_shown(filename)} has no usable characters.")
+        raise InvalidFilenameError(f"Invalid filename after sanitization: the name {_shown(filename)} cannot be used.")
     cleaned = _clean_once(text, names)
     while cleaned != text:  # cutting or dropping what stood at the end can bring up work for another step
         text, cleaned = cleaned, _clean_once(cleaned, names)

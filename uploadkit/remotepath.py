@@ -49,8 +49,9 @@ class RemotePath:
 
     def _refuse(self) -> NoReturn:
         who = f"upload set {self.upload_set!r}" if self.upload_set else "this upload set"
+        name = self.upload_set or "uploads"
         raise NotSupportedError(
             f"{self.uri} is no local file: {who} lives on the {self.backend!r} backend. Use the set's own open(), "
-            f"delete() or exists(), or `with uploads.local_path(name) as path:` where a real file is needed.",
+            f"delete() or exists(), or `with {name}.local_path(…) as path:` where a real file is needed.",
             backend=self.backend,
         )

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 from werkzeug.datastructures import FileStorage
 
@@ -21,12 +21,19 @@ from .keys import join, segments
 from .models import ORIGINAL_FILENAME, FileInfo, SaveOptions
 from .names import presentable
 from .operations import exists
-from .settings import ON_CONFLICT
+from .settings import ON_CONFLICT, readable_size
 from .streams import chunks, is_seekable, length_of, spool
 from .targets import Rules, Target, checked, choose_target, split_name, with_extension
 from .test_helper import TestingFileStorage
 
-Source = bytes | bytearray | memoryview | BinaryIO | FileStorage | str | os.PathLike[str]
+
+class ReadableSource(Protocol):
+    """A binary stream, as far as saving needs one."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+Source = bytes | bytearray | memoryview | ReadableSource | FileStorage | str | os.PathLike[str]
 
 
 @dataclass(frozen=True)
@@ -247,4 +254,4 @@ def _limited(stream: BinaryIO, limit: int | None) -> BinaryIO:
 
 def too_large(limit: int) -> UploadNotAllowed:
     """Return the refusal of a file that is longer than ``limit`` bytes."""
-    return UploadNotAllowed(f"The file is too large; at most {limit:,} bytes are allowed.", code="too_large")
+    return UploadNotAllowed(f"The file is too large; at most {readable_size(limit)} are allowed.", code="too_large")

@@ -87,6 +87,17 @@ def refuse_misspelt(config: Mapping[str, Any], prefix: str, known: Iterable[str]
                 raise ConfigError(f"{key} is no setting of uploadkit. Did you mean {prefix}{meant[0]}?")
 
 
+def refuse_missing_defaults(config: Mapping[str, Any]) -> None:
+    """Refuse ``UPLOADS_DEFAULT_MAX_SIZE`` and the like: somebody would believe that they hold.
+
+    :raises ConfigError: naming the key.
+    """
+    for rest in SET_KEYS:
+        key = f"UPLOADS_DEFAULT_{rest}"
+        if key in config and f"DEFAULT_{rest}" not in APP_KEYS:
+            raise ConfigError(f"{key} is no setting of uploadkit: there is no default. Set UPLOADED_<NAME>_{rest}.")
+
+
 def read_choice(config: Mapping[str, Any], key: str, choices: Iterable[str], default: str | None) -> str | None:
     """Read a setting that is one of a few words."""
     value = config.get(key, default)
@@ -129,8 +140,17 @@ def parse_size(value: int | str) -> int:
         number, unit = int(match[1]), (match[2] or "").lower()
         value = number * (1024 if unit.endswith("i") else 1000) ** " kmgt".index(unit[:1] or " ")
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-        raise ValueError(f"{value!r} is no size; write a number of bytes above zero, or text such as '5 MB'.")
+        raise ValueError(f"{value!r} is no size; write a whole number of bytes above zero, or text such as '5 MB'.")
     return value
+
+
+def readable_size(size: int) -> str:
+    """Return a size as people write it, if it is a round one: ``"5 MB"``, ``"64 KiB"``, ``"1,234 bytes"``."""
+    for factor, units in ((1000, ("TB", "GB", "MB", "kB")), (1024, ("TiB", "GiB", "MiB", "KiB"))):
+        for power, unit in zip((4, 3, 2, 1), units, strict=True):
+            if size % factor**power == 0:
+                return f"{size // factor**power} {unit}"
+    return f"{size:,} bytes"
 
 
 def read_naming(config: Mapping[str, Any], key: str) -> Naming:
@@ -144,11 +164,7 @@ def read_naming(config: Mapping[str, Any], key: str) -> Naming:
 def read_extensions(config: Mapping[str, Any], key: str) -> Container[str]:
     """Read a setting that lists extensions, in lower case, as they are stored; an empty string lists none."""
     value = config.get(key)
-    if isinstance(value, str):
-        value = as_extensions(value or None)
-    if isinstance(value, (tuple, list, set, frozenset)):
-        return tuple(str(ext).lower() for ext in value)
-    return as_extensions(value)
+    return as_extensions(value or None) if isinstance(value, str) else as_extensions(value)
 
 
 def read_mapping(config: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def require_filename(storage: FileStorage) -> str:
     :raises InvalidFilenameError: if nothing: a form that was sent with no file chosen.
     """
     if not storage.filename:
-        raise InvalidFilenameError("Filename must not be empty!")
+        raise InvalidFilenameError("Filename must not be empty! No file was chosen.", code="empty")
     return storage.filename
 
 

@@ -10,7 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from flask import request
 from werkzeug.datastructures import FileStorage
+from werkzeug.wrappers import Response
 
 from . import operations, saving
 from .exceptions import InvalidKeyError, NotFoundError, PreconditionError
@@ -22,6 +24,7 @@ from .settings import OnConflict
 from .streams import Tally, chunks
 from .targets import Rules, Target, named_target, read_folder, require_filename, split_name
 from .urls import lasting_url
+from .web.serving import disposition, file_response
 
 if TYPE_CHECKING:
     from .backends.protocol import Backend
@@ -61,8 +64,8 @@ class FileVerbs:
         if not isinstance(storage, FileStorage):
             raise TypeError("storage must be a werkzeug.FileStorage; put() takes bytes, streams and paths")
         require_filename(storage)
-        request = Request(self._folder(folder), name, on_conflict)
-        return self._shown(saving.save(self._rules, storage, request)).key
+        wanted = Request(self._folder(folder), name, on_conflict)
+        return self._shown(saving.save(self._rules, storage, wanted)).key
 
     def put(
         self,
@@ -99,9 +102,9 @@ class FileVerbs:
         options = SaveOptions(content_type, content_disposition, cache_control, metadata or {}, checksum, size)
         name_folder, leaf = split_name(name)
         own_folder = read_folder(name_folder, self._rules.config.settings.names)
-        request = Request(join(self._folder(folder), own_folder), None, on_conflict, options)
+        wanted = Request(join(self._folder(folder), own_folder), None, on_conflict, options)
         with saving.as_storage(source, leaf) as storage:
-            return self._shown(saving.save(self._rules, storage, request))
+            return self._shown(saving.save(self._rules, storage, wanted))
 
     def open(self, name: str, start: int = 0, length: int | None = None) -> BinaryIO:
         """Open a file for reading, or ``length`` bytes of it from ``start``. It is seekable; close it.
@@ -147,7 +150,8 @@ class FileVerbs:
         """
         folder = self._folder(prefix)
         if folder == self._prefix:
-            raise InvalidKeyError("delete_prefix() needs a folder; an empty one would delete the whole set.")
+            whole = f"everything in {self._prefix!r}" if self._prefix else "the whole set"
+            raise InvalidKeyError(f"delete_prefix() needs a folder; an empty one would delete {whole}.")
         return operations.delete_all(self._backend, folder + "/")
 
     def list_files(self, prefix: str = "") -> Iterator[FileInfo]:
@@ -210,7 +214,7 @@ class FileVerbs:
 
     @contextmanager
     def local_path(self, name: str, *, write: bool = False) -> Iterator[Path]:
-        """Have a file as a real one for the time of a ``with`` block, for libraries that want a path.
+        """A context manager: have a file as a real one for a ``with`` block, for libraries that want a path.
 
         On a local set it is the file itself. Elsewhere it is a temporary copy, checked against the stored size and
         checksum, with the same extension.
@@ -244,6 +248,23 @@ class FileVerbs:
         """
         return lasting_url(self._rules.name, self._rules.config, self._key(filename))
 
+    def serve(self, filename: str, *, download_name: str | None = None) -> Response:
+        """Return the response for a file, for a view of the app that has decided who may have it.
+
+        Range and conditional requests are answered, and the headers keep the file from running in the app's origin.
+        Caches may keep it for this visitor and have to ask again, unless the file was stored with a ``cache_control``.
+
+        :param download_name: Offer it as a download under this name; None means under its own, and shown in the
+            browser if its type cannot run anything.
+        :raises NotFoundError: (a `FileNotFoundError`) if there is no such file.
+        :raises InvalidKeyError: (a `ValueError`) if the name leads out of the set.
+        """
+        response = file_response(self._backend, self._key(filename), request.environ)
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+        if download_name is not None:
+            response.headers["Content-Disposition"] = disposition("attachment", download_name)
+        return response
+
     def checksum(self, name: str, algorithm: str = "sha256") -> str:
         """Read a file and return its digest in hexadecimal.
 
@@ -257,7 +278,10 @@ class FileVerbs:
         return self._rules.config.backend
 
     def _key(self, name: str) -> str:
-        return check_key(join(self._prefix, check_key(name)))
+        key = check_key(join(self._prefix, check_key(name)))
+        if is_hidden(key):
+            raise InvalidKeyError(f"{name!r} is no file of a set: a part of the name begins with a dot.", key=key)
+        return key
 
     def _folder(self, folder: str | os.PathLike[str] | None) -> str:
         return join(self._prefix, read_folder(folder, self._rules.config.settings.names))

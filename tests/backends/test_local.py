@@ -143,8 +143,8 @@ def test_a_destination_that_is_a_link_is_fine(tmp_path: Path, outside: Path) -> 
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("below", ["", "folder"])
 def test_a_destination_that_is_a_file_is_neither_missing_nor_a_taken_name(tmp_path: Path, below: str) -> None:
-    (tmp_path / "file").write_bytes(b"x")
     backend = LocalBackend(tmp_path / "file" / below)
+    (tmp_path / "file").write_bytes(b"x")
     for action in ("save", "overwrite", "open", "stat", "list"):
         with pytest.raises(BackendError, match="destination") as caught:
             ACTIONS[action](backend, "a.txt")

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.testing import broken
+from uploadkit.backends.local import LocalBackend
 from uploadkit.backends.memory import MemoryBackend
 from uploadkit.testing import CHECKS, BackendContract, Subject, run_checks
+from uploadkit.testing.subject import put
 
 #: Each broken backend with a check that has to notice it.
 BROKEN = [
@@ -169,3 +171,18 @@ def test_the_contract_class_asks_for_a_backend() -> None:
     with pytest.raises(NotImplementedError, match="make_backend"):
         BackendContract().make_backend()
     assert Subject(MemoryBackend).process_factory() is None
+
+
+def test_a_backend_that_is_made_twice_in_one_place_keeps_the_contract(tmp_path: Path) -> None:
+    """A check must not find what it left itself."""
+    for check in CHECKS:
+        place = tmp_path / check.name
+        report = run_checks(functools.partial(LocalBackend, place), checks=[check])
+        assert report.kept, report
+
+
+def test_a_maker_that_does_not_return_an_empty_backend_is_told() -> None:
+    used = MemoryBackend()
+    put(used, "left", b"x")
+    report = run_checks(lambda: used, checks=[_BY_NAME["lists_in_key_order"]])
+    assert "make_backend() must return an empty one" in str(report)

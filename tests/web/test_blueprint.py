@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, abort
 from flask.testing import FlaskClient
 from werkzeug.http import parse_options_header
 
@@ -273,3 +273,37 @@ def test_a_private_set_says_that_it_is_private(app: Flask, caplog: pytest.LogCap
         files.url("a.txt")
     assert "'files' is private" in caplog.text
     assert "SERVE" not in caplog.text
+
+
+class TestServeInAView:
+    def view(self, app: Flask, backend: Backend, **options: Any) -> UploadSet:
+        files = UploadSet("files", ALL)
+        app.config.update(UPLOADED_FILES_BACKEND=backend, UPLOADED_FILES_ACCESS="private", UPLOADED_FILES_URL="/my/")
+        configure_uploads(app, files)
+
+        @app.get("/my/<path:filename>")
+        def mine(filename: str) -> Any:
+            try:
+                return files.serve(filename, **options)
+            except (FileNotFoundError, ValueError):
+                abort(404)
+
+        return files
+
+    def test_a_private_file_is_served_by_the_apps_own_view(self, app: Flask, backend: Backend) -> None:
+        files = self.view(app, backend)
+        put(app, files, b"0123456789", "a b.txt")
+        with app.app_context():
+            url = files.url("a_b.txt")
+        answer = client_of(app).get(url, headers={"Range": "bytes=2-4"})
+        assert (answer.status_code, answer.data) == (206, b"234")
+        assert answer.headers["Cache-Control"] == "private, no-cache"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        for missing in ("/my/missing.txt", "/my/.env", "/my/../x", "/my/a%5cb"):
+            assert client_of(app).get(missing).status_code == 404
+
+    def test_it_can_be_a_download_under_another_name(self, app: Flask, backend: Backend) -> None:
+        files = self.view(app, backend, download_name="Ünï\r\nX: y.txt")
+        put(app, files, b"content", "a.txt")
+        header = client_of(app).get("/my/a.txt").headers["Content-Disposition"]
+        assert header.startswith("attachment; filename=\"_n___X: y.txt\"; filename*=UTF-8''%C3%9Cn%C3%AF")

@@ -43,6 +43,8 @@ _TABLE: dict[int, type[BackendError]] = {
 def translate(error: OSError, action: str, key: str) -> BackendError:
     """Return our error for one of the operating system; its message shows the key, never a path of the server."""
     kind = _TABLE.get(error.errno or 0, BackendError)
+    if kind is NotFoundError and action == "save":
+        kind = BackendError  # it is the destination that vanished or cannot be made, not the file
     reason = os.strerror(error.errno) if error.errno else type(error).__name__
     return kind(f"Could not {action} {key!r} on the local backend: {reason}.", key=key, backend=BACKEND)
 

@@ -72,6 +72,8 @@ class LocalBackend:
         if checksum is not None and (checksum not in hashlib.algorithms_guaranteed or checksum.startswith("shake")):
             raise ConfigError(f"The local backend cannot compute the checksum {checksum!r}; 'sha256' is the usual one.")
         self._root = os.path.abspath(destination)
+        if os.path.isfile(self._root):
+            raise ConfigError("The local backend needs a folder, and the destination is a file.")
         self._policy = Policy(file_mode, folder_mode, fsync)
         self._checksum = checksum
 

@@ -75,7 +75,7 @@ class MemoryBackend:
         for key in found:
             stored = self._files.get(key)
             if stored is not None:
-                yield stored.info
+                yield _as_listed(stored.info)
 
     def copy(self, source: str, target: str, options: SaveOptions) -> FileInfo:
         stored = self._get(source)
@@ -127,3 +127,8 @@ class MemoryBackend:
 
     def _missing(self, key: str) -> NotFoundError:
         return NotFoundError(f"There is no file {key!r} in memory.", key=key, backend=self.name)
+
+
+def _as_listed(info: FileInfo) -> FileInfo:
+    """Leave out what listings of other backends do not tell, so that tests do not come to rely on it."""
+    return FileInfo(info.key, info.size, content_type_for(info.key), info.last_modified, info.etag)
