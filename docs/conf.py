@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 project = "uploadkit"
 author = "The uploadkit authors"
 copyright = author
-release = re.findall(r'(?m)^version = "(.+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))[0]
+release = re.findall(r'(?m)^__version__ = "(.+)"', (ROOT / "uploadkit/__init__.py").read_text(encoding="utf-8"))[0]
 
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 exclude_patterns = ["_build"]

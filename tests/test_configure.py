@@ -357,3 +357,36 @@ def test_all_except_one_extension_as_text() -> None:
     assert "ex" in AllExcept("exe")
     assert "" in AllExcept("exe")
     assert "exe" not in AllExcept("exe")
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"OPTIONS": {"file_mode": True}}, "file_mode must be permission bits"),
+        ({"OPTIONS": {"file_mode": "rw"}}, "file_mode must be permission bits"),
+        ({"OPTIONS": {"folder_mode": -1}}, "folder_mode must be permission bits"),
+        ({"OPTIONS": {"fsync": "false"}}, "fsync must be True or False"),
+        ({"OPTIONS": {"checksum": "sha999"}}, "checksum"),
+        ({"DEST": 123}, "needs a destination"),
+        ({"DEST": b"/tmp/x"}, "needs a destination"),
+        ({"DEST": "a\0b"}, "needs a destination"),
+        ({"URL": 123}, "UPLOADED_PHOTOS_URL must be text"),
+        ({"ALLOW": 5}, "UPLOADED_PHOTOS_ALLOW must list extensions"),
+        ({"DENY": b"php"}, "UPLOADED_PHOTOS_DENY must list extensions"),
+    ],
+)
+def test_a_value_of_the_wrong_type_stops_the_app(
+    app: Flask, tmp_path: Path, config: dict[str, Any], words: str
+) -> None:
+    config = {"DEST": str(tmp_path), **config}
+    with pytest.raises(ConfigError, match=words):
+        configured(app, **{f"UPLOADED_PHOTOS_{key}": value for key, value in config.items()})
+
+
+def test_modes_may_be_text_as_from_the_environment(app: Flask, tmp_path: Path) -> None:
+    config = configured(app, UPLOADED_PHOTOS_DEST=tmp_path, UPLOADED_PHOTOS_OPTIONS={"file_mode": "0640"})
+    config.backend.save("a.txt", io.BytesIO(b"x"), SaveOptions())
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o640
+    config.destination = tmp_path / "elsewhere"
+    config.backend.save("b.txt", io.BytesIO(b"x"), SaveOptions())
+    assert (tmp_path / "elsewhere" / "b.txt").stat().st_mode & 0o777 == 0o640

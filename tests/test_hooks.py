@@ -324,9 +324,12 @@ def test_a_resolve_conflict_that_returns_the_same_name_overwrites(make: MakeSet)
     assert stored_in(photos) == ["a/f.jpg"]
 
 
-def test_a_resolve_conflict_that_writes_the_same_name_in_another_way_overwrites(make: MakeSet):
-    photos = make(resolve_conflict=lambda target_folder, basename: basename.upper().replace("F", "f"))
-    assert [photos.save(upload()) for _ in range(2)] == ["f.jpg", "f.jpg"]
+@pytest.mark.parametrize("pattern", ["_{}", "-{}", ".{}", "+{}", "{}~", "{}\u200b", "{}."])
+def test_a_resolve_conflict_whose_change_is_cleaned_away_overwrites_nothing(make: MakeSet, pattern: str):
+    photos = make(resolve_conflict=lambda target_folder, basename: pattern.format(basename))
+    names = [photos.save(upload(content=content)) for content in (b"first", b"second")]
+    assert len(set(names)) == 2
+    assert [content_of(photos, name) for name in names] == [b"first", b"second"]
 
 
 def test_a_resolve_conflict_that_names_another_taken_file_is_asked_again_and_that_file_is_kept(make: MakeSet):

@@ -27,6 +27,7 @@ from uploadkit import (
 from uploadkit.backends import Backend
 from uploadkit.backends.memory import MemoryBackend
 from uploadkit.conflicts import free_name, numbered
+from uploadkit.settings import SetSettings
 from uploadkit.testing import FaultyBackend
 from uploadkit.testing.subject import source
 
@@ -312,3 +313,74 @@ def test_of_fifty_threads_that_save_one_name_none_is_lost_or_mixed(
         thread.join()
     assert len(set(names.values())) == 50
     assert all(read(files, name) == bytes([number]) * size for number, name in names.items())
+
+
+class TestByContentUnderStress:
+    def test_an_announced_checksum_or_size_still_counts(self, make_set: MakeSet) -> None:
+        files = make_set(naming="sha256")
+        announcements: tuple[dict[str, Any], ...] = ({"checksum": "sha256:" + "0" * 64}, {"size": 3})
+        for announced in announcements:
+            with pytest.raises(IntegrityError, match="announced"):
+                files.put(b"data", "a.txt", **announced)
+        name = files.put(b"data", "a.txt").key
+        with pytest.raises(IntegrityError, match="announced"):
+            files.put(b"data", "a.txt", size=99)
+        assert read(files, name) == b"data"
+
+    def test_a_file_that_was_changed_in_place_is_not_taken_for_the_same(
+        self, make_set: MakeSet, backend: Backend
+    ) -> None:
+        files = make_set(naming="sha256")
+        name = files.put(b"data", "a.txt").key
+        from uploadkit.testing.subject import put
+
+        put(backend, name, b"DATA", overwrite=True)
+        with pytest.raises(IntegrityError, match="named after its content"):
+            files.put(b"data", "a.txt")
+
+    def test_another_uploaders_words_are_not_told(self, make_set: MakeSet) -> None:
+        files = make_set(naming="sha256")
+        files.put(b"data", "alice.txt", metadata={"owner": "alice"})
+        assert dict(files.put(b"data", "bob.txt").metadata) == {}
+
+    def test_a_file_that_is_deleted_meanwhile_is_stored_again(self) -> None:
+        backend = FaultyBackend(MemoryBackend())
+        files = UploadSet("files", ("txt",))
+        settings = SetSettings(naming="sha256")
+        files._config = UploadConfiguration(backend.path(""), backend=backend, settings=settings)
+        backend.fail("save", AlreadyExistsError("taken", key="x", backend="memory"), times=1)
+        assert read(files, files.put(b"data", "a.txt").key) == b"data"
+
+
+def test_a_hostile_name_costs_no_time(make_set: MakeSet) -> None:
+    """Normal forms are quadratic in runs of combining marks: half a megabyte of them once took a minute."""
+    files = make_set(names="unicode")
+    name = "x" + "\u0345\u0301" * 250_000 + ".jpg"
+    assert len(files.save(form_file(filename=name)).encode()) <= 255
+    assert len(files.save(form_file(), name=name).encode()) <= 255
+    with pytest.raises(UploadNotAllowed, match="too long"):
+        files.save(form_file(), folder=name)
+
+
+def test_a_long_name_leaves_room_for_the_callers_metadata(make_set: MakeSet) -> None:
+    files = make_set()
+    info = files.put(b"x", "ü" * 300 + ".txt", metadata={"k": "v" * 2040})
+    assert info.metadata["k"] == "v" * 2040
+
+
+def test_a_hook_that_looks_at_the_content_sees_it_on_every_way_in(make_set: MakeSet) -> None:
+    files, other = make_set(), make_set(name="other")
+
+    def no_html(storage: Any, basename: str) -> bool:
+        return b"<html" not in storage.stream.read()
+
+    other.file_allowed = no_html  # type: ignore[method-assign]
+    files.put(b"<html>", "a.jpg")
+    files.put(b"picture", "b.jpg")
+    with pytest.raises(UploadNotAllowed, match=r"'c\.jpg' is not accepted"):
+        files.copy_to(other, "a.jpg", "c.jpg")
+    with pytest.raises(UploadNotAllowed):
+        other.copy("a.jpg", "d.jpg")
+    assert files.copy_to(other, "b.jpg", "e.jpg").key == "e.jpg"
+    with pytest.raises(FileNotFoundError):
+        other.move("missing.jpg", "f.jpg")

@@ -15,8 +15,14 @@ uploads: AppGroup = AppGroup("uploads", help="Chores for the app's upload sets."
 
 
 @uploads.command("sweep")
-@click.option("--older-than", default=24.0, show_default=True, help="Age in hours from which files count as left over.")
-def sweep_command(older_than: float) -> None:
+@click.option(
+    "--older-than",
+    default=24,
+    type=click.IntRange(0, 1_000_000),
+    show_default=True,
+    help="Age in hours from which files count as left over.",
+)
+def sweep_command(older_than: int) -> None:
     """Remove temporary files that killed processes left."""
     sets: dict[str, UploadConfiguration] = getattr(current_app, "upload_set_config", {})
     if not sets:

@@ -19,6 +19,7 @@ from .settings import (
     read_flag,
     read_mapping,
     read_settings,
+    read_text,
     refuse_missing_defaults,
     refuse_misspelt,
 )
@@ -74,7 +75,9 @@ class UploadConfiguration:
         if self._backend is None or self._made_for != self.destination:
             if isinstance(self.destination, RemotePath):
                 raise ConfigError(f"{self.destination} is no local folder; give its backend.")
-            self._backend = LocalBackend(self.destination)
+            old = self._backend
+            here = self.destination
+            self._backend = old.at(here) if isinstance(old, LocalBackend) else LocalBackend(here)
             self._made_for = self.destination
         return self._backend
 
@@ -109,7 +112,7 @@ def config_for_set(uset: NamedSet, app: Flask, defaults: Mapping[str, Any] | Non
     spec, options = _chosen_backend(config, prefix)
     destination, source = _chosen_destination(uset, app, prefix, defaults or {}, local=spec == "local")
     backend = _made_backend(uset.name, app, spec, destination, options, source)
-    base_url = config.get(prefix + "URL")
+    base_url = read_text(config, prefix + "URL")
     if base_url is None and source == "UPLOADS_DEFAULT_DEST" and (defaults or {}).get("url"):
         base_url = addslash((defaults or {})["url"]) + uset.name + "/"
     autoserve = base_url is None and read_flag(config, "UPLOADS_AUTOSERVE", False)

@@ -69,14 +69,20 @@ def candidates(
             yield randomized(basename), False
 
 
+def other_name(basename: str, answer: object) -> str:
+    """Clean what a hook answered that wants another name; if cleaning undoes the difference, make one."""
+    cleaned = clean_hook_result(answer, "resolve_conflict")
+    return randomized(basename) if cleaned == basename else cleaned
+
+
 def _by_hook(rules: Rules, basename: str, target_folder: str) -> Iterator[tuple[str, bool]]:
     """Ask an overridden hook; if it returns the name that it was asked about, it wants that file overwritten."""
     for _ in range(_HOOK_TRIES):
-        answer = clean_hook_result(rules.resolve_conflict(target_folder, basename), "resolve_conflict")
+        answer = rules.resolve_conflict(target_folder, basename)
         if answer == basename:
             yield basename, True
             return
-        basename = answer
+        basename = other_name(basename, answer)
         yield basename, False
     raise AlreadyExistsError(
         f"resolve_conflict() named {_HOOK_TRIES} files that exist already; the last is {basename!r}."

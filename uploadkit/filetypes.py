@@ -120,7 +120,7 @@ def _plain(extensions: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def content_type_for(filename: str) -> str:
-    """Return the media type that belongs to a name's extension, the same on every machine and Python.
+    """Return the media type that belongs to a name's extension, the same on every machine.
 
     Unknown extensions are ``application/octet-stream``.
     """

@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
 
 #: Where the visitor's own file name is kept, when the file is stored under another one.
 ORIGINAL_FILENAME = "original-filename"
@@ -16,9 +15,9 @@ ORIGINAL_FILENAME = "original-filename"
 #: (https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html).
 MAX_METADATA_BYTES = 2048
 
+_LONGEST_HEADER = 4096
 _METADATA_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _HEADER_BREAKER = re.compile(r"[\x00-\x1f\x7f]")
-_NO_METADATA: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class SaveOptions:
     content_type: str | None = None
     content_disposition: str | None = None
     cache_control: str | None = None
-    metadata: Mapping[str, str] = field(default_factory=lambda: _NO_METADATA)
+    metadata: Mapping[str, str] = field(default_factory=dict)
     checksum: str | None = None
     size: int | None = None
     overwrite: bool = False
@@ -109,8 +108,8 @@ def split_checksum(checksum: str) -> tuple[str, str]:
 
 
 def _check_header(name: str, value: str | None) -> None:
-    if value is not None and (_HEADER_BREAKER.search(value) or not value.isascii()):
-        raise ValueError(f"{name} must be printable ASCII (RFC 9110, section 5.5), not {value!r}")
+    if value is not None and (_HEADER_BREAKER.search(value) or not value.isascii() or len(value) > _LONGEST_HEADER):
+        raise ValueError(f"{name} must be printable ASCII (RFC 9110, section 5.5), not too long, not {value!r:.80}")
 
 
 def _check_metadata(name: str, value: str) -> None:

@@ -32,6 +32,9 @@ _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # no l, o, 0 or 1, which people m
 _LONGEST_EXTENSION = 32
 _LONGEST_SHOWN = 60
 _LONGEST_KEPT = 512
+#: In characters; more than a segment or a key can hold, so nothing is lost by looking no further.
+_LONGEST_INPUT = 1024
+_LONGEST_FOLDER = 4096
 _EDGE = " ._-"
 #: Letters, marks and symbols that show nothing: Unicode's Default_Ignorable_Code_Point, and the Braille blank.
 _INVISIBLE = re.compile(
@@ -60,7 +63,11 @@ def clean_folder(folder: str, names: NameStyle = "ascii") -> str:
     Empty segments, ``.`` and ``..`` are dropped. White space becomes an underscore, dots and underscores at a
     segment's ends go; whatever else a segment loses is made up for by a short hash of the whole, so that two
     folders that differ otherwise stay two folders.
+
+    :raises InvalidFilenameError: if it is far longer than any key.
     """
+    if len(folder) > _LONGEST_FOLDER:
+        raise InvalidFilenameError(f"The folder is {len(folder)} characters long, which is too long.", code="folder")
     segments = (segment.strip() for segment in folder.replace("\\", "/").split("/"))
     return "/".join(_clean_segment(segment, names) for segment in segments if segment.strip(". "))
 
@@ -85,12 +92,14 @@ def random_word(length: int = 10) -> str:
     return "".join(secrets.choice(_LETTERS) for _ in range(length))
 
 
-def presentable(filename: str) -> str:
-    """Return a visitor's file name as it may be kept beside the file: valid Unicode, no control characters, short."""
-    text = filename.encode("utf-8", "replace").decode()
-    return _cut(
-        "".join(letter for letter in text if unicodedata.category(letter) not in ("Cc", "Zl", "Zp")), _LONGEST_KEPT
-    )
+def presentable(filename: str, room: int = _LONGEST_KEPT) -> str:
+    """Return a visitor's file name as it may be kept beside the file: valid Unicode, no control characters, short.
+
+    :param room: The longest result in bytes; never more than 512.
+    """
+    text = filename[:_LONGEST_INPUT].encode("utf-8", "replace").decode()
+    shown = "".join(letter for letter in text if unicodedata.category(letter) not in ("Cc", "Zl", "Zp"))
+    return _cut(shown, max(0, min(room, _LONGEST_KEPT)))
 
 
 def _one_segment(filename: str) -> str:
@@ -98,6 +107,8 @@ def _one_segment(filename: str) -> str:
         raise InvalidFilenameError("Filename must not be empty!" if filename is None else "Filename must be a str.")
     if not filename:
         raise InvalidFilenameError("Filename must not be empty!")
+    if len(filename) > _LONGEST_INPUT:  # Unicode's normal forms take quadratic time on hostile names
+        filename = filename[: _LONGEST_INPUT - _LONGEST_SHOWN] + filename[-_LONGEST_SHOWN:]
     parts = re.split(r"[/\\]", filename)
     return "_".join(part for part in parts if part not in ("", ".", ".."))
 

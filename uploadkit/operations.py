@@ -10,11 +10,13 @@ from typing import BinaryIO
 
 from .backends.capabilities import capabilities
 from .backends.protocol import Backend
-from .exceptions import InvalidKeyError, NotFoundError, NotSupportedError
+from .exceptions import InvalidKeyError, NotFoundError, NotSupportedError, UnavailableError
 from .filetypes import content_type_for
 from .keys import check_key
 from .models import FileInfo, SaveOptions
 from .streams import check_range, chunks, window
+
+_TRIES = 10
 
 
 def exists(backend: Backend, key: str) -> bool:
@@ -38,6 +40,27 @@ def open_range(backend: Backend, key: str, start: int, length: int | None = None
     return window(backend.open(key), start, length)
 
 
+def open_current(backend: Backend, key: str) -> tuple[FileInfo, BinaryIO]:
+    """Open a file together with what is known of it; both are of the same content.
+
+    :raises NotFoundError: if there is no such file.
+    :raises UnavailableError: if it changes faster than it can be opened.
+    """
+    info = backend.stat(key)
+    for _ in range(_TRIES):
+        stream = backend.open(key)
+        try:
+            again = backend.stat(key)
+        except BaseException:
+            stream.close()
+            raise
+        if again.etag == info.etag:
+            return info, stream
+        stream.close()
+        info = again
+    raise UnavailableError(f"{key!r} changes all the time; try again.", key=key, backend=backend.name)
+
+
 def list_files(backend: Backend, prefix: str = "") -> Iterator[FileInfo]:
     """List the files whose key starts with ``prefix``.
 
@@ -55,12 +78,10 @@ def copy(backend: Backend, source: str, target: str, *, overwrite: bool = False)
     :raises NotFoundError: if there is no ``source``.
     :raises AlreadyExistsError: if ``target`` exists and ``overwrite`` is false.
     """
-    options = replace(carried(backend.stat(source), target), overwrite=overwrite)
     power = capabilities(backend).copy
     if power is not None:
-        return power.copy(source, target, options)
-    with backend.open(source) as stream:
-        return backend.save(target, stream, options)
+        return power.copy(source, target, replace(carried(backend.stat(source), target), overwrite=overwrite))
+    return copy_between(backend, source, backend, target, overwrite=overwrite)
 
 
 def move(backend: Backend, source: str, target: str, *, overwrite: bool = False) -> FileInfo:
@@ -85,9 +106,9 @@ def move(backend: Backend, source: str, target: str, *, overwrite: bool = False)
 
 def copy_between(source: Backend, key: str, target: Backend, new_key: str, *, overwrite: bool = False) -> FileInfo:
     """Copy a file from one backend to another, checked against the size and checksum that the first one knows."""
-    options = replace(carried(source.stat(key), new_key), overwrite=overwrite)
-    with source.open(key) as stream:
-        return target.save(new_key, stream, options)
+    info, stream = open_current(source, key)
+    with stream:
+        return target.save(new_key, stream, replace(carried(info, new_key), overwrite=overwrite))
 
 
 def delete_all(backend: Backend, prefix: str) -> int:
@@ -104,6 +125,8 @@ def checksum(backend: Backend, key: str, algorithm: str = "sha256") -> str:
 
     :raises ValueError: if `hashlib` has no such algorithm.
     """
+    if algorithm.startswith("shake"):
+        raise ValueError(f"unsupported hash type {algorithm}: its digests have no length of their own")
     digest = hashlib.new(algorithm, usedforsecurity=False)
     with backend.open(key) as stream:
         for chunk in chunks(stream):

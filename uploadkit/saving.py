@@ -7,7 +7,7 @@ import io
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Protocol, cast
 
@@ -15,16 +15,18 @@ from werkzeug.datastructures import FileStorage
 
 from . import legacy
 from .conflicts import candidates
-from .exceptions import AlreadyExistsError, IntegrityError, UploadNotAllowed
+from .exceptions import AlreadyExistsError, IntegrityError, NotFoundError
 from .filetypes import content_type_for
 from .keys import join, segments
-from .models import ORIGINAL_FILENAME, FileInfo, SaveOptions
+from .models import MAX_METADATA_BYTES, ORIGINAL_FILENAME, FileInfo, SaveOptions
 from .names import presentable
-from .operations import exists
-from .settings import ON_CONFLICT, readable_size
-from .streams import chunks, is_seekable, length_of, spool
+from .operations import checksum, exists
+from .settings import ON_CONFLICT, SetSettings
+from .streams import Tally, chunks, is_seekable, length_of, spool
 from .targets import Rules, Target, checked, choose_target, split_name, with_extension
 from .test_helper import TestingFileStorage
+
+_TRIES = 5
 
 
 class ReadableSource(Protocol):
@@ -59,14 +61,13 @@ def save(rules: Rules, storage: FileStorage, request: Request) -> FileInfo:
     target = choose_target(rules, storage, request.folder, request.name)
     policy = check_policy(request.on_conflict or rules.config.settings.on_conflict)
     by_content = rules.config.settings.naming == "sha256" and not split_name(request.name)[1]
+    if legacy.saves_itself(storage):
+        return _let_save_itself(rules, storage, target, request, policy, by_content)
     with ExitStack() as stack:
         stream = _repeatable(stack, rules, storage, policy, by_content)
         options = _options(storage, target, request, length_of(stream))
         if by_content:
             target, options = _named_by_content(rules, storage, target, stream, options)
-        if legacy.saves_itself(storage):
-            return _let_save_itself(rules, storage, target, options, "overwrite" if by_content else policy)
-        if by_content:
             return _store_once(rules, target, stream, options)
         return store(rules, storage, target, stream, options, policy)
 
@@ -123,7 +124,7 @@ def as_storage(source: Source, filename: str) -> Iterator[FileStorage]:
     if isinstance(source, FileStorage):
         yield FileStorage(source.stream, filename)
     elif isinstance(source, (bytes, bytearray, memoryview)):
-        yield FileStorage(io.BytesIO(source), filename)
+        yield FileStorage(io.BytesIO(bytes(source)), filename)
     elif isinstance(source, (str, os.PathLike)):
         with open(source, "rb") as file:
             yield FileStorage(file, filename)
@@ -145,7 +146,7 @@ def check_policy(policy: str) -> str:
 
 def _repeatable(stack: ExitStack, rules: Rules, storage: FileStorage, policy: str, by_content: bool) -> BinaryIO:
     """Return a stream that is held to the set's size, and that can be read once more if it may have to be."""
-    stream = _limited(cast("BinaryIO", storage.stream), rules.config.settings.max_size)
+    stream = _limited(cast("BinaryIO", storage.stream), rules.config.settings)
     if is_seekable(stream) or (policy in ("overwrite", "error") and not by_content):
         return stream
     return stack.enter_context(spool(stream))
@@ -154,8 +155,9 @@ def _repeatable(stack: ExitStack, rules: Rules, storage: FileStorage, policy: st
 def _options(storage: FileStorage, target: Target, request: Request, length: int | None) -> SaveOptions:
     options = request.options
     metadata: Mapping[str, str] = options.metadata
-    original = presentable(storage.filename or "")
-    if original != target.basename and ORIGINAL_FILENAME not in metadata:
+    taken = sum(len(name) + len(value.encode()) for name, value in metadata.items())
+    original = presentable(storage.filename or "", MAX_METADATA_BYTES - taken - len(ORIGINAL_FILENAME))
+    if original and original != target.basename and ORIGINAL_FILENAME not in metadata:
         metadata = {**metadata, ORIGINAL_FILENAME: original}
     return replace(
         options,
@@ -165,56 +167,79 @@ def _options(storage: FileStorage, target: Target, request: Request, length: int
     )
 
 
-def _let_save_itself(rules: Rules, storage: FileStorage, target: Target, options: SaveOptions, policy: str) -> FileInfo:
+def _let_save_itself(
+    rules: Rules, storage: FileStorage, target: Target, request: Request, policy: str, by_content: bool
+) -> FileInfo:
+    """Call the upload's own ``save``: on a local set with the final path, else with one from which it is stored."""
+    length = length_of(cast("BinaryIO", storage.stream))
+    rules.config.settings.require_size(length)
     place = rules.config.backend.path(target.key)
-    if isinstance(place, str):
+    if isinstance(place, str) and (isinstance(storage, TestingFileStorage) or not by_content):
         return legacy.save_on_disk(rules, storage, target, policy)
     if isinstance(storage, TestingFileStorage):
         storage.save(str(place))
-        return FileInfo(target.key, options.size or 0)
+        return FileInfo(target.key, length or 0)
     with tempfile.TemporaryDirectory(prefix="uploadkit-") as folder:
         path = os.path.join(folder, target.basename)
         storage.save(path)
         with open(path, "rb") as file:
-            own = replace(options, size=None, checksum=None)
-            return store(rules, storage, target, _limited(file, rules.config.settings.max_size), own, policy)
+            return save(rules, FileStorage(file, storage.filename), request)
 
 
 def _named_by_content(
     rules: Rules, storage: FileStorage, target: Target, stream: BinaryIO, options: SaveOptions
 ) -> tuple[Target, SaveOptions]:
-    """Name the target after the bytes' own digest, which the backend then checks once more."""
+    """Name the target after the bytes' own digest, which the backend then checks once more.
+
+    :raises IntegrityError: if they are not the bytes that were announced.
+    """
     digest = hashlib.sha256()
+    tally = Tally(options, target.key, rules.config.backend.name)
     for chunk in chunks(stream):
         digest.update(chunk)
+        tally.add(chunk)
+    tally.finish()
     stem = digest.hexdigest()
     named = replace(target, basename=with_extension(stem, target.basename))
-    return checked(rules, storage, named), replace(options, checksum=f"sha256:{stem}")
+    return checked(rules, storage, named), replace(options, checksum=f"sha256:{stem}", size=tally.size)
 
 
 def _store_once(rules: Rules, target: Target, stream: BinaryIO, options: SaveOptions) -> FileInfo:
     """Store a file that is named after its content; one that is there already is the same file."""
     backend = rules.config.backend
-    try:
-        return backend.save(target.key, stream, replace(options, overwrite=False))
-    except AlreadyExistsError as error:
-        info = backend.stat(target.key)
-        if info.size != options.size:
-            raise IntegrityError(
-                f"{target.key!r} is named after its content but has {info.size} bytes instead of {options.size}; "
-                f"delete it and save again.",
-                key=target.key,
-                backend=backend.name,
-            ) from error
-        return info
+    for _ in range(_TRIES):
+        try:
+            return backend.save(target.key, stream, replace(options, overwrite=False))
+        except AlreadyExistsError as error:
+            taken = error
+        with suppress(NotFoundError):  # it was deleted meanwhile
+            return _same_file(rules, target, options)
+    raise taken
+
+
+def _same_file(rules: Rules, target: Target, options: SaveOptions) -> FileInfo:
+    """Return what is known of the file that is there, without what its first uploader said of it.
+
+    :raises IntegrityError: if its content is not what its name says.
+    """
+    backend = rules.config.backend
+    info = backend.stat(target.key)
+    same = info.size == options.size and info.checksum == options.checksum
+    if not same and f"sha256:{checksum(backend, target.key)}" != options.checksum:
+        raise IntegrityError(
+            f"{target.key!r} is named after its content but has another one; delete it and save again.",
+            key=target.key,
+            backend=backend.name,
+        )
+    return replace(info, metadata={}, content_disposition=None, cache_control=None, checksum=options.checksum)
 
 
 class _Limited(io.RawIOBase):
     """Passes a stream on until it is longer than allowed."""
 
-    def __init__(self, stream: BinaryIO, limit: int) -> None:
+    def __init__(self, stream: BinaryIO, settings: SetSettings) -> None:
         self._stream = stream
-        self._limit = limit
+        self._settings = settings
         self._passed = 0
 
     def readable(self) -> bool:
@@ -234,24 +259,14 @@ class _Limited(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         piece = self._stream.read(size)
         self._passed += len(piece or b"")
-        if self._passed > self._limit:
-            raise too_large(self._limit)
+        self._settings.require_size(self._passed)
         return piece
 
 
-def _limited(stream: BinaryIO, limit: int | None) -> BinaryIO:
-    """Hold a stream to a length.
+def _limited(stream: BinaryIO, settings: SetSettings) -> BinaryIO:
+    """Hold a stream to the set's size.
 
     :raises UploadNotAllowed: now if the length is known, else as soon as more arrives.
     """
-    if limit is None:
-        return stream
-    length = length_of(stream)
-    if length is not None and length > limit:
-        raise too_large(limit)
-    return cast("BinaryIO", _Limited(stream, limit))
-
-
-def too_large(limit: int) -> UploadNotAllowed:
-    """Return the refusal of a file that is longer than ``limit`` bytes."""
-    return UploadNotAllowed(f"The file is too large; at most {readable_size(limit)} are allowed.", code="too_large")
+    settings.require_size(length_of(stream))
+    return stream if settings.max_size is None else cast("BinaryIO", _Limited(stream, settings))

@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 
 from werkzeug.datastructures import FileStorage
 
-from .exceptions import ConfigError
+from .exceptions import ConfigError, UploadNotAllowed
 from .filetypes import as_extensions
 from .names import NameStyle
 
@@ -54,6 +54,15 @@ class SetSettings:
     naming: Naming = "original"
     names: NameStyle = "ascii"
     max_size: int | None = None
+
+    def require_size(self, size: int | None) -> None:
+        """Refuse a file that is too long; None is a length that is not known.
+
+        :raises UploadNotAllowed: with the code ``"too_large"``.
+        """
+        if size is not None and self.max_size is not None and size > self.max_size:
+            limit = readable_size(self.max_size)
+            raise UploadNotAllowed(f"The file is too large; at most {limit} are allowed.", code="too_large")
 
 
 def read_settings(config: Mapping[str, Any], prefix: str, *, autoserve: bool) -> SetSettings:
@@ -164,7 +173,17 @@ def read_naming(config: Mapping[str, Any], key: str) -> Naming:
 def read_extensions(config: Mapping[str, Any], key: str) -> Container[str]:
     """Read a setting that lists extensions, in lower case, as they are stored; an empty string lists none."""
     value = config.get(key)
+    if value is not None and (isinstance(value, bytes) or not hasattr(value, "__contains__")):
+        raise ConfigError(f"{key} must list extensions, such as ('jpg', 'png'), not {value!r}.")
     return as_extensions(value or None) if isinstance(value, str) else as_extensions(value)
+
+
+def read_text(config: Mapping[str, Any], key: str) -> str | None:
+    """Read a setting that is text."""
+    value = config.get(key)
+    if value is not None and not isinstance(value, str):
+        raise ConfigError(f"{key} must be text, not {value!r}.")
+    return value
 
 
 def read_mapping(config: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, Protocol, TypeVar
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 from werkzeug.datastructures import FileStorage
 
@@ -34,6 +34,7 @@ class Rules(Protocol):
     def config(self) -> UploadConfiguration: ...
     def get_basename(self, filename: str) -> str: ...
     def file_allowed(self, storage: Any, basename: str) -> bool: ...
+    def extension_allowed(self, ext: str) -> bool: ...
     def resolve_conflict(self, target_folder: str, basename: str) -> str: ...
 
 
@@ -79,8 +80,10 @@ def choose_target(
     return checked(rules, storage, _named(rules, storage, target_folder, basename))
 
 
-def named_target(rules: Rules, name: str) -> Target:
+def named_target(rules: Rules, name: str, stream: BinaryIO | None = None) -> Target:
     """Decide where a file goes that the app itself names, folder and all.
+
+    :param stream: The content, for hooks that look at it.
 
     :raises InvalidFilenameError: if no safe name can be made.
     :raises UploadNotAllowed: if the set's rules refuse the name.
@@ -88,7 +91,7 @@ def named_target(rules: Rules, name: str) -> Target:
     names = rules.config.settings.names
     folder, leaf = split_name(name)
     basename = lowercase_ext(clean_filename(leaf, names))
-    return checked(rules, FileStorage(filename=basename), Target(clean_folder(folder, names), basename))
+    return checked(rules, FileStorage(stream, basename), Target(clean_folder(folder, names), basename))
 
 
 def checked(rules: Rules, storage: FileStorage, target: Target) -> Target:
@@ -112,6 +115,8 @@ def require_allowed(rules: Rules, storage: FileStorage, basename: str) -> None:
     if rules.file_allowed(storage, basename):
         return
     ext, allowed = extension(basename), listed_extensions(rules)
+    if rules.extension_allowed(ext):
+        raise UploadNotAllowed(f"The file {basename!r} is not accepted here.")
     reason = f"File extension {ext!r} is not allowed." if ext else "A file without an extension is not allowed."
     if allowed:
         reason += f" Allowed are: {', '.join(allowed)}."

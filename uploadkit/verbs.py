@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -15,14 +14,14 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response
 
 from . import operations, saving
-from .exceptions import InvalidKeyError, NotFoundError, PreconditionError
-from .keys import check_key, is_hidden, join, split
+from .borrowing import borrowed
+from .exceptions import InvalidKeyError
+from .keys import check_key, is_hidden, join
 from .models import FileInfo, SaveOptions
 from .remotepath import RemotePath
 from .saving import Request, Source
 from .settings import OnConflict
-from .streams import Tally, chunks
-from .targets import Rules, Target, named_target, read_folder, require_filename, split_name
+from .targets import Rules, Target, is_overridden, named_target, read_folder, require_filename, split_name
 from .urls import lasting_url
 from .web.serving import disposition, file_response
 
@@ -195,11 +194,9 @@ class FileVerbs:
         def action(new_key: str, overwrite: bool) -> FileInfo:
             return operations.copy_between(self._backend, key, there, new_key, overwrite=overwrite)
 
-        info = self.stat(name)
-        limit = other._rules.config.settings.max_size
-        if limit is not None and info.size > limit:
-            raise saving.too_large(limit)
-        return other._placed(name if new_name is None else new_name, on_conflict, action)
+        other._rules.config.settings.require_size(self._backend.stat(key).size)
+        to = name if new_name is None else new_name
+        return other._placed(lambda: self._backend.open(key), to, on_conflict, action)
 
     def path(self, filename: str, folder: str | os.PathLike[str] | None = None) -> Any:
         """Return where a file is: its absolute path on a local set, a `RemotePath` elsewhere. It need not exist.
@@ -222,21 +219,11 @@ class FileVerbs:
         :param write: Whether changes count. A temporary copy is then stored when the block ends without an error;
             on a local set, changes count at once in any case.
         :raises NotFoundError: if there is no such file.
-        :raises PreconditionError: if it was changed by somebody else meanwhile; nothing is stored then.
-        :raises UploadNotAllowed: if it has become too large; nothing is stored then.
+        :raises PreconditionError: if it was changed by somebody else before the block ended; nothing is stored then.
+        :raises UploadNotAllowed: if it has become too large; elsewhere than on a local set nothing is stored then.
         """
-        key = self._key(name)
-        info = self._backend.stat(key)
-        place = self._backend.path(key)
-        if isinstance(place, str):
-            yield Path(place)
-            return
-        with tempfile.TemporaryDirectory(prefix="uploadkit-") as folder:
-            path = Path(folder, split(key)[1])
-            self._download(info, path)
+        with borrowed(self._backend, self._key(name), self._rules.config.settings, write=write) as path:
             yield path
-            if write:
-                self._store_again(info, path)
 
     def url(self, filename: str) -> str:
         """Return a lasting link to a file: it may be stored, never expires, and needs no look at the backend.
@@ -292,37 +279,25 @@ class FileVerbs:
 
     def _to(self, operation: Any, name: str, new_name: str, on_conflict: OnConflict) -> FileInfo:
         key, backend = self._key(name), self._backend
-        if on_conflict != "error" and not operations.exists(backend, key):
-            raise NotFoundError(f"There is no file {name!r} to take.", key=key, backend=backend.name)
-        return self._placed(
-            new_name, on_conflict, lambda new_key, overwrite: operation(backend, key, new_key, overwrite=overwrite)
-        )
 
-    def _placed(self, new_name: str, on_conflict: OnConflict, action: Any) -> FileInfo:
-        target = named_target(self._rules, new_name)
-        within = Target(join(self._prefix, target.folder), target.basename)
-        check_key(within.key)
-        storage = FileStorage(filename=target.basename)
-        return self._shown(saving.place(self._rules, storage, within, saving.check_policy(on_conflict), action))
+        def action(new_key: str, overwrite: bool) -> FileInfo:
+            info: FileInfo = operation(backend, key, new_key, overwrite=overwrite)
+            return info
 
-    def _download(self, info: FileInfo, path: Path) -> None:
-        tally = Tally(operations.carried(info, info.key), info.key, self._backend.name)
-        with self._backend.open(info.key) as stream, path.open("wb") as file:
-            for chunk in chunks(stream):
-                tally.add(chunk)
-                file.write(chunk)
-        tally.finish()
+        return self._placed(lambda: backend.open(key), new_name, on_conflict, action)
 
-    def _store_again(self, info: FileInfo, path: Path) -> None:
-        if self._backend.stat(info.key).etag != info.etag:
-            raise PreconditionError(
-                f"{info.key!r} was changed by somebody else while it was worked on; nothing was stored.",
-                key=info.key,
-                backend=self._backend.name,
-            )
-        size, limit = path.stat().st_size, self._rules.config.settings.max_size
-        if limit is not None and size > limit:
-            raise saving.too_large(limit)
-        options = replace(operations.carried(info, info.key), size=size, checksum=None, overwrite=True)
-        with path.open("rb") as file:
-            self._backend.save(info.key, file, options)
+    def _placed(
+        self,
+        content: Callable[[], BinaryIO],
+        new_name: str,
+        on_conflict: OnConflict,
+        action: Callable[[str, bool], FileInfo],
+    ) -> FileInfo:
+        """Find a place for a file of a backend; a hook that judges files can look at its content."""
+        judged = is_overridden(self._rules.file_allowed)
+        with content() if judged else nullcontext() as stream:
+            target = named_target(self._rules, new_name, stream)
+            within = Target(join(self._prefix, target.folder), target.basename)
+            check_key(within.key)
+            storage = FileStorage(stream, target.basename)
+            return self._shown(saving.place(self._rules, storage, within, saving.check_policy(on_conflict), action))

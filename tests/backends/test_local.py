@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import multiprocessing
 import os
 import subprocess
@@ -603,3 +604,27 @@ def _run_and_close(action: Action, backend: LocalBackend, key: str) -> None:
             result.close()
     if put_back:
         backend.save("here.txt", BytesIO(b"new"), OVERWRITE)
+
+
+def test_a_save_that_is_interrupted_while_its_folder_is_flushed_stores_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(folder: object) -> None:
+        raise SystemExit
+
+    backend = LocalBackend(tmp_path)
+    monkeypatch.setattr("uploadkit.backends._local_folders.Folder.sync", interrupted)
+    with pytest.raises(SystemExit):
+        backend.save("a.txt", io.BytesIO(b"content"), SaveOptions())
+    monkeypatch.undo()
+    assert list(backend.list_files()) == []
+
+
+def test_a_time_that_python_does_not_know_is_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = LocalBackend(tmp_path)
+    backend.save("a.txt", io.BytesIO(b"content"), SaveOptions())
+    os.utime(tmp_path / "a.txt", (2**33, 2**33))
+    assert backend.stat("a.txt").last_modified is not None
+    from uploadkit.backends._local_listing import _time_of
+
+    assert _time_of(2.0**40) is None

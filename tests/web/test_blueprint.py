@@ -12,7 +12,7 @@ from flask import Flask, abort
 from flask.testing import FlaskClient
 from werkzeug.http import parse_options_header
 
-from uploadkit import ALL, UnavailableError, UploadSet, configure_uploads
+from uploadkit import ALL, UnavailableError, UploadSet, configure_uploads, uploads_mod
 from uploadkit.backends import Backend
 from uploadkit.backends.memory import MemoryBackend
 from uploadkit.testing import FaultyBackend
@@ -307,3 +307,44 @@ class TestServeInAView:
         put(app, files, b"content", "a.txt")
         header = client_of(app).get("/my/a.txt").headers["Content-Disposition"]
         assert header.startswith("attachment; filename=\"_n___X: y.txt\"; filename*=UTF-8''%C3%9Cn%C3%AF")
+
+
+def test_a_file_that_is_replaced_while_it_is_opened_is_served_as_one_of_the_two(app: Flask) -> None:
+    backend = MemoryBackend()
+    files = served(app, backend)
+    put(app, files, b"A" * 10, "a.txt")
+    original = backend.open
+
+    def replaced_meanwhile(key: str) -> Any:
+        backend.open = original  # type: ignore[method-assign]
+        with app.app_context():
+            files.put(b"B" * 20, "a.txt", on_conflict="overwrite")
+        return original(key)
+
+    old_etag = client_of(app).get("/_uploads/files/a.txt").headers["ETag"]
+    backend.open = replaced_meanwhile  # type: ignore[method-assign]
+    answer = client_of(app).get("/_uploads/files/a.txt")
+    assert (answer.data, answer.headers["Content-Length"]) == (b"B" * 20, "20")
+    assert answer.headers["ETag"] != old_etag
+
+
+def test_a_file_that_never_stays_is_a_503(app: Flask) -> None:
+    backend = MemoryBackend()
+    files = served(app, backend)
+    put(app, files, b"A", "a.txt")
+    original = backend.open
+
+    def always_replaced(key: str) -> Any:
+        stream = original(key)
+        with app.app_context():
+            files.put(b"B", "a.txt", on_conflict="overwrite")
+        return stream
+
+    backend.open = always_replaced  # type: ignore[method-assign]
+    assert client_of(app).get("/_uploads/files/a.txt").status_code == 503
+
+
+def test_the_route_registered_by_hand_knows_no_sets() -> None:
+    app = Flask("bare")
+    app.register_blueprint(uploads_mod)
+    assert app.test_client().get("/_uploads/files/a.txt").status_code == 404

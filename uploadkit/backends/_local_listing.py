@@ -39,9 +39,16 @@ def file_info(key: str, found: os.stat_result) -> FileInfo:
         key=key,
         size=found.st_size,
         content_type=content_type_for(key),
-        last_modified=datetime.fromtimestamp(found.st_mtime, timezone.utc),
+        last_modified=_time_of(found.st_mtime),
         etag=f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}",
     )
+
+
+def _time_of(seconds: float) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(seconds, timezone.utc)
+    except (OverflowError, ValueError, OSError):  # a year that Python does not know
+        return None
 
 
 def sweep_below(root: Folder, older_than: timedelta) -> int:

@@ -111,9 +111,10 @@ class NamedFile:
             raise
 
     def _create(self, mode: int | None) -> None:
-        self.fd = self._temporary.open(self._name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
-        self._stack.callback(self._forget)
+        self.fd = -1
+        self._stack.callback(self._forget)  # before it is made, so that no interruption comes between
         self._stack.callback(self._close)
+        self.fd = self._temporary.open(self._name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         # The kernel has applied the umask, which cannot be read without changing it for every thread.
         self._mode = (os.fstat(self.fd).st_mode & 0o7777) if mode is None else mode
         self._chmod(0o600)

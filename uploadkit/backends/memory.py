@@ -52,7 +52,8 @@ class MemoryBackend:
         return io.BytesIO(self._get(key).content)
 
     def stat(self, key: str) -> FileInfo:
-        return self._get(key).info
+        info = self._get(key).info
+        return replace(info, metadata=dict(info.metadata))
 
     def delete(self, key: str) -> None:
         check_key(key)

@@ -17,7 +17,7 @@ uploads_mod: Blueprint = Blueprint("_uploads", "uploadkit", url_prefix="/_upload
 @uploads_mod.route("/<setname>/<path:filename>")
 def uploaded_file(setname: str, filename: str) -> Response:
     """Serve a file of a set that may be served; an unknown set, file or name is the same 404."""
-    config: UploadConfiguration | None = current_app.upload_set_config.get(setname)  # type: ignore[attr-defined]
+    config: UploadConfiguration | None = getattr(current_app, "upload_set_config", {}).get(setname)
     if config is None or is_hidden(filename):
         abort(404)
     if not config.settings.serve:

@@ -13,6 +13,8 @@ from werkzeug.wsgi import wrap_file
 from ..backends.protocol import Backend
 from ..filetypes import content_type_for
 from ..keys import split
+from ..operations import open_current
+from ..streams import window
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -36,9 +38,9 @@ def file_response(backend: Backend, key: str, environ: WSGIEnvironment) -> Respo
 
     :raises NotFoundError: if there is no such file.
     """
-    info = backend.stat(key)
+    info, opened = open_current(backend, key)
     with ExitStack() as stack:
-        stream = stack.enter_context(backend.open(key))
+        stream = stack.enter_context(window(opened, 0, info.size))  # never more than is announced
         response = Response(wrap_file(environ, stream), direct_passthrough=True)
         response.headers.update(safe_headers(key))
         if info.cache_control:
