@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import io
 import os
-import re
 import stat
 import sys
 import time
@@ -18,7 +16,6 @@ from typing import BinaryIO, cast
 
 from ..exceptions import (
     AlreadyExistsError,
-    ConfigError,
     DurabilityUncertainError,
     InvalidKeyError,
     NotFoundError,
@@ -40,9 +37,8 @@ from ._local_folders import (
     sync_file,
 )
 from ._local_listing import file_info, list_below, sweep_below
+from ._local_options import read_checksum, read_flag, read_mode, read_root
 from ._local_staging import StagedFile, rename_to_free, stage
-
-_ALL_MODE_BITS = 0o7777
 
 
 class LocalBackend:
@@ -70,13 +66,11 @@ class LocalBackend:
         folder_mode: int | None = None,
         checksum: str | None = "sha256",
     ) -> None:
-        if checksum is not None and (checksum not in hashlib.algorithms_guaranteed or checksum.startswith("shake")):
-            raise ConfigError(f"The local backend cannot compute the checksum {checksum!r}; 'sha256' is the usual one.")
-        if not isinstance(fsync, bool):
-            raise ConfigError(f"fsync must be True or False, not {fsync!r}.")
-        self._root = _read_root(destination)
-        self._policy = Policy(_read_mode("file_mode", file_mode), _read_mode("folder_mode", folder_mode), fsync)
-        self._checksum = checksum
+        self._root = read_root(destination)
+        self._policy = Policy(
+            read_mode("file_mode", file_mode), read_mode("folder_mode", folder_mode), read_flag("fsync", fsync)
+        )
+        self._checksum = read_checksum(checksum)
 
     def at(self, destination: str | os.PathLike[str]) -> LocalBackend:
         """Return the same backend for another folder."""
@@ -261,28 +255,6 @@ class LocalBackend:
 
     def _missing(self, key: str) -> NotFoundError:
         return NotFoundError(f"There is no file {key!r} on the local backend.", key=key, backend=self.name)
-
-
-def _read_root(destination: object) -> str:
-    if not isinstance(destination, (str, os.PathLike)) or not isinstance(os.fspath(destination), str):
-        raise ConfigError(
-            f"The local backend needs a destination: the folder to keep the files in, not {destination!r}."
-        )
-    path = os.fspath(destination)
-    if not path or "\0" in path:
-        raise ConfigError("The local backend needs a destination: the folder to keep the files in.")
-    if os.path.isfile(path):
-        raise ConfigError("The local backend needs a folder, and the destination is a file.")
-    return os.path.abspath(path)
-
-
-def _read_mode(name: str, mode: object) -> int | None:
-    """Read permission bits; environment variables bring them as text in octal digits."""
-    if isinstance(mode, str) and re.fullmatch("(0o?)?[0-7]{3,4}", mode):
-        mode = int(mode.removeprefix("0o"), 8)
-    if mode is None or (isinstance(mode, int) and not isinstance(mode, bool) and 0 < mode <= _ALL_MODE_BITS):
-        return mode
-    raise ConfigError(f"{name} must be permission bits such as 0o640, or '640' as text, not {mode!r}.")
 
 
 def _enter(stack: ExitStack, root: Folder, key: str) -> tuple[Folder, str]:
