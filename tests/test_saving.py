@@ -384,3 +384,12 @@ def test_a_hook_that_looks_at_the_content_sees_it_on_every_way_in(make_set: Make
     assert files.copy_to(other, "b.jpg", "e.jpg").key == "e.jpg"
     with pytest.raises(FileNotFoundError):
         other.move("missing.jpg", "f.jpg")
+
+
+def test_the_default_resolve_conflict_can_be_asked_on_every_backend(make_set: MakeSet, backend: Backend) -> None:
+    files = make_set()
+    for _ in range(3):
+        files.save(form_file(), "a")
+    root = backend.path("")
+    folder = f"{root}/a" if isinstance(root, str) else "a"
+    assert files.resolve_conflict(folder, "photo.jpg") == "photo_3.jpg"

@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -429,3 +430,21 @@ def test_a_local_copy_that_became_too_large_is_not_stored(make_set: MakeSet, bac
     with pytest.raises(UploadNotAllowed, match="too large"), files.local_path("a.txt", write=True) as path:
         path.write_bytes(bytes(11))
     assert read(files, "a.txt") == b"content"
+
+
+def test_a_file_that_vanishes_while_it_is_opened_is_not_found_and_nothing_stays_open(make_set: MakeSet) -> None:
+    memory = MemoryBackend()
+    files = UploadSet("files", IMAGES)
+    files._config = UploadConfiguration(memory.path(""), backend=memory)
+    files.put(b"x", "a.jpg")
+    original, opened = memory.open, []
+
+    def vanishing(key: str) -> BinaryIO:
+        opened.append(original(key))
+        memory.delete(key)
+        return opened[-1]
+
+    memory.open = vanishing  # type: ignore[method-assign]
+    with pytest.raises(NotFoundError), files.local_path("a.jpg"):
+        pytest.fail("it is gone")
+    assert [stream.closed for stream in opened] == [True]

@@ -7,7 +7,6 @@ suffix. That a name is free is only ever decided by the backend, when it stores 
 
 from __future__ import annotations
 
-import os.path
 from collections.abc import Callable, Iterator
 
 from .exceptions import AlreadyExistsError
@@ -87,8 +86,3 @@ def _by_hook(rules: Rules, basename: str, target_folder: str) -> Iterator[tuple[
     raise AlreadyExistsError(
         f"resolve_conflict() named {_HOOK_TRIES} files that exist already; the last is {basename!r}."
     )
-
-
-def numbered_on_disk(target_folder: str, basename: str) -> str:
-    """Return the first free ``n_1``, ``n_2`` … in a local folder: what Flask-Uploads' ``resolve_conflict`` returned."""
-    return free_name(basename, lambda name: os.path.exists(os.path.join(target_folder, name)))
