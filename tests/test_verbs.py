@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import pytest
 
-from tests.conftest import MakeSet, form_file
+from tests.conftest import MakeSet, SixMethods, form_file
 from uploadkit import (
     IMAGES,
     AlreadyExistsError,
@@ -354,7 +354,8 @@ class TestLocalPath:
             pytest.skip("shown by damaging the memory backend")
         files = make_set()
         files.put(b"content", "a.txt")
-        backend.open = lambda key: io.BytesIO(b"c0ntent")  # type: ignore[method-assign]
+        info = backend.stat("a.txt")
+        backend.open_snapshot = lambda key: (info, io.BytesIO(b"c0ntent"))  # type: ignore[method-assign]
         with pytest.raises(IntegrityError), files.local_path("a.txt"):
             pytest.fail("the bytes are not those that were stored")
 
@@ -432,19 +433,19 @@ def test_a_local_copy_that_became_too_large_is_not_stored(make_set: MakeSet, bac
     assert read(files, "a.txt") == b"content"
 
 
-def test_a_file_that_vanishes_while_it_is_opened_is_not_found_and_nothing_stays_open(make_set: MakeSet) -> None:
-    memory = MemoryBackend()
+def test_a_file_that_vanishes_while_it_is_opened_is_not_found_and_nothing_stays_open() -> None:
+    six = SixMethods()
     files = UploadSet("files", IMAGES)
-    files._config = UploadConfiguration(memory.path(""), backend=memory)
+    files._config = UploadConfiguration(six.path(""), backend=six)
     files.put(b"x", "a.jpg")
-    original, opened = memory.open, []
+    original, opened = six.open, []
 
     def vanishing(key: str) -> BinaryIO:
         opened.append(original(key))
-        memory.delete(key)
+        six.delete(key)
         return opened[-1]
 
-    memory.open = vanishing  # type: ignore[method-assign]
+    six.open = vanishing  # type: ignore[method-assign]
     with pytest.raises(NotFoundError), files.local_path("a.jpg"):
         pytest.fail("it is gone")
     assert [stream.closed for stream in opened] == [True]

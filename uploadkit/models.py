@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
+
+from .digests import split_checksum
 
 #: Where the visitor's own file name is kept, when the file is stored under another one.
 ORIGINAL_FILENAME = "original-filename"
 
-#: Total size of the metadata, in UTF-8 bytes: the limit of S3 for user-defined metadata
-#: (https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html).
-MAX_METADATA_BYTES = 2048
+#: Total size of the metadata, in UTF-8 bytes. S3 keeps 2 KB of user-defined metadata
+#: (https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html); the rest is for what headers need to
+#: carry other letters than ASCII, and for the backend's own words.
+MAX_METADATA_BYTES = 1024
+#: Names of metadata that begin so are the backends' own.
+RESERVED_METADATA = "uploadkit-"
+#: The longest life of a signed request, in seconds: seven days, the limit of AWS and of Google for V4 signatures
+#: (https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html,
+#: https://cloud.google.com/storage/docs/access-control/signed-urls).
+MAX_EXPIRY = 7 * 24 * 3600
 
 _LONGEST_HEADER = 4096
 _METADATA_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -64,7 +73,7 @@ class SaveOptions:
     :param content_disposition: The ``Content-Disposition`` to keep with the file, for whoever serves it.
     :param cache_control: The ``Cache-Control`` to serve the file with.
     :param metadata: Small words to keep with the file. Names are lower-case letters, digits and hyphens; values
-        are text without control characters; together at most 2,048 bytes.
+        are text without control characters; together at most 1,024 bytes. ``uploadkit-…`` is reserved.
     :param checksum: ``"algorithm:hex"`` of the bytes to come; a backend refuses other bytes with `IntegrityError`.
     :param size: The announced length in bytes; a backend refuses another one with `IntegrityError`.
     :param overwrite: Replace a file that exists, in one step; otherwise it is an `AlreadyExistsError`.
@@ -93,18 +102,98 @@ class SaveOptions:
             split_checksum(self.checksum)
 
 
-def split_checksum(checksum: str) -> tuple[str, str]:
-    """Take ``"sha256:<hex>"`` apart.
+@dataclass(frozen=True)
+class UploadPolicy:
+    """What a presigned upload may bring. The store itself refuses whatever differs.
 
-    :raises ValueError: if the algorithm is unknown to `hashlib` or the digest has not its length.
+    :param max_size: The greatest length in bytes.
+    :param min_size: The least length in bytes. A ``"PUT"`` needs both to be equal: its exact length is signed.
+    :param method: ``"PUT"`` for one request with the file as its body; ``"POST"`` for an HTML form, which alone can
+        leave the length open.
+    :param options: What the file is stored with. ``overwrite`` is false by default, and a form cannot promise that
+        on every backend; then it is a `NotSupportedError`.
+    :raises ValueError: if the lengths contradict each other.
     """
-    algorithm, _, digest = checksum.partition(":")
-    if algorithm not in hashlib.algorithms_guaranteed or algorithm.startswith("shake"):
-        raise ValueError(f"checksum must look like 'sha256:<hex>'; {algorithm!r} is no algorithm of hashlib")
-    length = hashlib.new(algorithm, usedforsecurity=False).digest_size * 2
-    if not re.fullmatch(f"[0-9a-f]{{{length}}}", digest):
-        raise ValueError(f"a {algorithm} checksum has {length} lower-case hexadecimal digits")
-    return algorithm, digest
+
+    max_size: int
+    min_size: int = 0
+    method: Literal["PUT", "POST"] = "PUT"
+    options: SaveOptions = field(default_factory=SaveOptions)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_size <= self.max_size:
+            raise ValueError(f"min_size and max_size contradict each other: {self.min_size}, {self.max_size}")
+        if self.method not in ("PUT", "POST"):
+            raise ValueError(f"method must be 'PUT' or 'POST', not {self.method!r}")
+        if self.method == "PUT" and self.min_size != self.max_size:
+            raise ValueError("a PUT is signed with its exact length: give min_size and max_size the same value")
+        if self.options.size is not None and not self.min_size <= self.options.size <= self.max_size:
+            raise ValueError(f"options.size is {self.options.size}, outside {self.min_size} to {self.max_size}")
+
+
+@dataclass(frozen=True)
+class PresignedRequest:
+    """A request that somebody without credentials may send, once or more, until it expires. It is a secret.
+
+    :param method: ``"PUT"`` or ``"POST"``.
+    :param url: Where to send it.
+    :param expires_at: When the store stops accepting it.
+    :param fields: The fields of a ``"POST"`` form, to be sent before the field ``file``; else empty.
+    :param headers: The headers that have to be sent exactly so.
+    """
+
+    method: str
+    url: str = field(repr=False)
+    expires_at: datetime
+    fields: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One stored part of a multipart upload.
+
+    :param number: From 1.
+    :param etag: What the store answered for it; the same part stored again may have another one.
+    :param size: The length in bytes.
+    """
+
+    number: int
+    etag: str
+    size: int
+
+
+@dataclass(frozen=True)
+class PartLimits:
+    """What a backend accepts as parts.
+
+    :param min_size: The least length in bytes of every part but the last.
+    :param max_size: The greatest length in bytes of a part.
+    :param max_count: The greatest part number.
+    """
+
+    min_size: int
+    max_size: int
+    max_count: int
+
+    def check_number(self, number: int) -> int:
+        """Return ``number`` if it may be one.
+
+        :raises ValueError: otherwise.
+        """
+        if not 1 <= number <= self.max_count:
+            raise ValueError(f"part numbers go from 1 to {self.max_count}, not {number}")
+        return number
+
+
+def check_expiry(expires_in: int) -> int:
+    """Return ``expires_in`` if a signature may live so many seconds.
+
+    :raises ValueError: if it is not between one second and seven days.
+    """
+    if not 1 <= expires_in <= MAX_EXPIRY:
+        raise ValueError(f"expires_in must be between 1 second and {MAX_EXPIRY} (seven days), not {expires_in}")
+    return expires_in
 
 
 def _check_header(name: str, value: str | None) -> None:
@@ -115,5 +204,7 @@ def _check_header(name: str, value: str | None) -> None:
 def _check_metadata(name: str, value: str) -> None:
     if not _METADATA_NAME.fullmatch(name):
         raise ValueError(f"metadata name {name!r} must be lower-case letters, digits and hyphens, at most 64")
+    if name.startswith(RESERVED_METADATA):
+        raise ValueError(f"metadata name {name!r} is reserved: {RESERVED_METADATA!r} begins names of the backends")
     if _HEADER_BREAKER.search(value) or any("\ud800" <= letter <= "\udfff" for letter in value):
         raise ValueError(f"metadata value of {name!r} has control characters or is no valid Unicode")

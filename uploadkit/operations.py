@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from itertools import islice
 from typing import BinaryIO
 
 from .backends.capabilities import capabilities
 from .backends.protocol import Backend
+from .digests import new_digest
 from .exceptions import InvalidKeyError, NotFoundError, NotSupportedError, UnavailableError
 from .filetypes import content_type_for
 from .keys import check_key
@@ -17,6 +18,8 @@ from .models import FileInfo, SaveOptions
 from .streams import check_range, chunks, window
 
 _TRIES = 10
+#: How many files are deleted at a time: what S3 takes in one request.
+_BATCH = 1000
 
 
 def exists(backend: Backend, key: str) -> bool:
@@ -46,6 +49,9 @@ def open_current(backend: Backend, key: str) -> tuple[FileInfo, BinaryIO]:
     :raises NotFoundError: if there is no such file.
     :raises UnavailableError: if it changes faster than it can be opened.
     """
+    power = capabilities(backend).snapshot
+    if power is not None:
+        return power.open_snapshot(key)
     info = backend.stat(key)
     for _ in range(_TRIES):
         stream = backend.open(key)
@@ -113,21 +119,26 @@ def copy_between(source: Backend, key: str, target: Backend, new_key: str, *, ov
 
 def delete_all(backend: Backend, prefix: str) -> int:
     """Delete every file whose key starts with ``prefix``; return how many."""
+    found = list_files(backend, prefix)
+    power = capabilities(backend).batch_delete
     count = 0
-    for info in list_files(backend, prefix):
-        backend.delete(info.key)
-        count += 1
+    while batch := [info.key for info in islice(found, _BATCH)]:
+        if power is not None:
+            power.delete_many(batch)
+        else:
+            for key in batch:
+                backend.delete(key)
+        count += len(batch)
     return count
 
 
 def checksum(backend: Backend, key: str, algorithm: str = "sha256") -> str:
     """Read a file and return its digest in hexadecimal.
 
-    :raises ValueError: if `hashlib` has no such algorithm.
+    :param algorithm: One of `hashlib`, or ``"crc32"``.
+    :raises ValueError: if there is no such algorithm.
     """
-    if algorithm.startswith("shake"):
-        raise ValueError(f"unsupported hash type {algorithm}: its digests have no length of their own")
-    digest = hashlib.new(algorithm, usedforsecurity=False)
+    digest = new_digest(algorithm)
     with backend.open(key) as stream:
         for chunk in chunks(stream):
             digest.update(chunk)

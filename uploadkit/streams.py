@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import tempfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from .digests import new_digest, split_checksum
 from .exceptions import IntegrityError
-from .models import SaveOptions, split_checksum
+from .models import SaveOptions
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -70,18 +70,36 @@ def chunks(stream: BinaryIO, size: int = CHUNK_SIZE) -> Iterator[bytes]:
     :raises TypeError: if it is a text stream.
     :raises BlockingIOError: if it is non-blocking and has nothing to give: it has not ended.
     """
-    while True:
-        try:
-            chunk: object = stream.read(size)
-        except StopIteration as error:  # inside a generator it would count as its end
-            raise OSError("the source raised StopIteration") from error
-        if chunk is None:
-            raise BlockingIOError("the source is a non-blocking stream with nothing to read yet")
-        if not isinstance(chunk, bytes):
-            raise TypeError("the source must give bytes; open the file in binary mode ('rb')")
-        if not chunk:
-            return
+    while chunk := read_some(stream, size):
         yield chunk
+
+
+def read_some(stream: BinaryIO, size: int = CHUNK_SIZE) -> bytes:
+    """Return the next bytes, at most ``size``; none at the end.
+
+    :raises TypeError: if it is a text stream.
+    :raises BlockingIOError: if it is non-blocking and has nothing to give: it has not ended.
+    """
+    try:
+        chunk: object = stream.read(size)
+    except StopIteration as error:  # inside a generator it would count as its end
+        raise OSError("the source raised StopIteration") from error
+    if chunk is None:
+        raise BlockingIOError("the source is a non-blocking stream with nothing to read yet")
+    if not isinstance(chunk, bytes):
+        raise TypeError("the source must give bytes; open the file in binary mode ('rb')")
+    return chunk
+
+
+def read_block(stream: BinaryIO, size: int) -> bytearray:
+    """Return the next ``size`` bytes, fewer only at the end."""
+    block = bytearray()
+    while len(block) < size:
+        piece = read_some(stream, min(CHUNK_SIZE, size - len(block)))
+        if not piece:
+            break
+        block += piece
+    return block
 
 
 class Tally:
@@ -99,9 +117,9 @@ class Tally:
         self._key = key
         self._backend = backend
         self._algorithm = split_checksum(options.checksum)[0] if options.checksum else algorithm
-        self._hash = hashlib.new(self._algorithm, usedforsecurity=False) if self._algorithm else None
+        self._hash = new_digest(self._algorithm) if self._algorithm else None
 
-    def add(self, chunk: bytes) -> None:
+    def add(self, chunk: bytes | bytearray) -> None:
         """Take note of the next piece.
 
         :raises IntegrityError: as soon as it is more than was announced.

@@ -6,14 +6,23 @@ import functools
 import subprocess
 import sys
 import textwrap
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from tests.testing import broken
+from tests.testing import broken, broken_multipart, broken_signing
+from uploadkit.backends.capabilities import Capabilities
 from uploadkit.backends.local import LocalBackend
 from uploadkit.backends.memory import MemoryBackend
 from uploadkit.testing import CHECKS, BackendContract, Subject, run_checks
+from uploadkit.testing.checks_completion import COMPLETION
+from uploadkit.testing.checks_direct import DIRECT
+from uploadkit.testing.checks_forms import FORMS
+from uploadkit.testing.checks_multipart import MULTIPART
+from uploadkit.testing.checks_parts import PRESIGNED_PARTS
+from uploadkit.testing.checks_powers import _calls
+from uploadkit.testing.checks_signing import SIGNING
 from uploadkit.testing.subject import put
 
 #: Each broken backend with a check that has to notice it.
@@ -81,8 +90,10 @@ BROKEN = [
     (broken.LooksThenStores, "one_thread_wins"),
     (broken.WritesInTwoSteps, "overwriting_threads_never_mix"),
     (broken.WritesInTwoSteps, "readers_see_whole_files"),
+    *broken_multipart.BROKEN,
 ]
 _BY_NAME = {check.name: check for check in CHECKS}
+_NEEDS_A_SERVER = {function.__name__ for function in (*SIGNING, *DIRECT, *FORMS, *PRESIGNED_PARTS)}
 
 
 @pytest.mark.parametrize(("backend", "check"), BROKEN, ids=lambda value: getattr(value, "__name__", value))
@@ -90,9 +101,8 @@ def test_a_broken_promise_is_noticed(backend: type[MemoryBackend], check: str) -
     report = run_checks(backend, checks=[_BY_NAME[check]])
     assert not report.kept
     # The kit's own sentence, or the error of the library with which the backend failed; never a slip of the kit's.
-    assert report.results[0].detail.startswith(("AssertionError", "NotFoundError", "AlreadyExists", "Unsupported")), (
-        report
-    )
+    errors = ("AssertionError", "NotFoundError", "AlreadyExists", "IntegrityError", "Unsupported")
+    assert report.results[0].detail.startswith(errors), report
 
 
 def test_a_race_between_processes_is_noticed(tmp_path: Path) -> None:
@@ -102,14 +112,19 @@ def test_a_race_between_processes_is_noticed(tmp_path: Path) -> None:
 
 
 def test_every_check_can_fail() -> None:
-    assert {check for _, check in BROKEN} | {"one_process_wins"} == set(_BY_NAME)
+    noticed = {check for _, check in (*BROKEN, *broken_signing.BROKEN)}
+    assert noticed | {"one_process_wins"} == set(_BY_NAME)
+
+
+def test_every_power_is_asked_whether_it_is_there() -> None:
+    assert set(_calls()) == {power.name for power in fields(Capabilities)}
 
 
 def test_a_sound_backend_keeps_the_contract_also_without_pytest() -> None:
     report = run_checks(MemoryBackend)
     assert report.kept, report
     unshown = {result.check.name for result in report.results if result.outcome == "not shown"}
-    assert unshown == {"one_process_wins", "sweeping_spares_files"}
+    assert unshown == {"one_process_wins", "sweeping_spares_files", *_NEEDS_A_SERVER}
     assert "no process_factory is given" in str(report)
 
 
@@ -128,7 +143,10 @@ def test_checks_without_the_power_are_not_shown_rather_than_passed() -> None:
     assert report.kept, report
     assert {result.check.name for result in report.results if result.outcome == "not shown"} == {
         *("one_process_wins", "ranges_are_read_by_their_power", "lists_in_key_order", "lists_by_prefix"),
-        *("copies_within", "moves_within", "sweeping_spares_files"),
+        *("copies_within", "moves_within", "sweeping_spares_files", "opens_snapshots", "snapshots_are_of_one_content"),
+        *("deletes_exactly_the_given_files", "deletes_hundreds_at_once"),
+        *(function.__name__ for function in (*MULTIPART, *COMPLETION)),
+        *_NEEDS_A_SERVER,
     }
 
 

@@ -7,6 +7,7 @@ import io
 import pytest
 
 from uploadkit.backends import capabilities
+from uploadkit.backends.local import LocalBackend
 from uploadkit.backends.memory import MemoryBackend
 from uploadkit.exceptions import UnavailableError
 from uploadkit.models import SaveOptions
@@ -64,6 +65,32 @@ def test_a_stream_can_break_while_it_is_read(
     assert stream.read(3) == b"con"
     with pytest.raises(UnavailableError):
         stream.read(1)
+
+
+def test_a_part_can_break_while_it_is_stored(backend: FaultyBackend) -> None:
+    power = capabilities(backend).multipart
+    assert power is not None
+    upload_id = power.create_multipart("a", SaveOptions())
+    backend.fail("put_part", GONE, after_bytes=3)
+    with pytest.raises(UnavailableError):
+        power.put_part("a", upload_id, 1, io.BytesIO(b"content"))
+    assert list(power.list_parts("a", upload_id)) == []
+
+
+def test_a_snapshot_can_break_while_it_is_read(backend: FaultyBackend) -> None:
+    put(backend, "a", b"content")
+    backend.fail("open_snapshot", GONE, after_bytes=3)
+    power = capabilities(backend).snapshot
+    assert power is not None
+    info, stream = power.open_snapshot("a")
+    assert (info.size, stream.read(3)) == (7, b"con")
+    with pytest.raises(UnavailableError):
+        stream.read(1)
+
+
+def test_the_limits_of_parts_are_those_of_the_backend_inside(backend: FaultyBackend) -> None:
+    assert backend.part_limits == MemoryBackend.part_limits
+    assert not hasattr(FaultyBackend(LocalBackend("/nowhere")), "part_limits")
 
 
 def test_the_powers_are_those_of_the_backend_inside(backend: FaultyBackend) -> None:

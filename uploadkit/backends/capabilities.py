@@ -6,12 +6,12 @@ wrapper (or a backend whose powers depend on its settings) answers for itself wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import BinaryIO, Protocol, runtime_checkable
 
-from ..models import FileInfo, SaveOptions
+from ..models import FileInfo, Part, PartLimits, PresignedRequest, SaveOptions, UploadPolicy
 from .protocol import Backend
 
 
@@ -79,6 +79,128 @@ class SupportsSweep(Protocol):
         ...
 
 
+@runtime_checkable
+class SupportsSnapshot(Protocol):
+    """Can open a file together with what is known of it."""
+
+    def open_snapshot(self, key: str) -> tuple[FileInfo, BinaryIO]:
+        """Return what `Backend.stat` and `Backend.open` would, both of one and the same content.
+
+        :raises NotFoundError: if there is no such file.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsBatchDelete(Protocol):
+    """Can remove many files at once."""
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        """Remove up to 1,000 files; missing ones are no error.
+
+        :raises InvalidKeyError: if one of them is no key; then none is removed.
+        :raises BackendError: if some could not be removed; the others are.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsSigning(Protocol):
+    """Can hand out links that work without credentials for a while."""
+
+    def signed_url(
+        self, key: str, expires_in: int, *, content_type: str | None = None, content_disposition: str | None = None
+    ) -> str:
+        """Return a URL that reads the file until ``expires_in`` seconds from now; no network, the file need not exist.
+
+        :param content_type: The media type to answer with instead of the stored one.
+        :param content_disposition: The ``Content-Disposition`` to answer with instead of the stored one.
+        :raises ValueError: if ``expires_in`` is not between 1 second and seven days.
+        :raises NotSupportedError: if the backend's options make such links impossible.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsDirectUpload(Protocol):
+    """Can let somebody without credentials store one file."""
+
+    def presign_upload(self, key: str, policy: UploadPolicy, expires_in: int) -> PresignedRequest:
+        """Return a request that stores a file under ``key`` as ``policy`` allows; no network.
+
+        :raises ValueError: if ``expires_in`` is not between 1 second and seven days.
+        :raises NotSupportedError: if the store cannot enforce the policy.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsMultipart(Protocol):
+    """Can store a file in parts that arrive one by one, in any order, from several processes.
+
+    Until it is completed, nobody sees any of it. Where an upload id is unknown, or its upload was completed or
+    aborted, every method but `abort_multipart` raises `NotFoundError`.
+    """
+
+    part_limits: PartLimits
+
+    def create_multipart(self, key: str, options: SaveOptions) -> str:
+        """Begin an upload with the attributes of ``options`` and return its upload id.
+
+        ``options.overwrite`` says nothing yet; a size or checksum is held to when the upload is completed.
+
+        :raises NotSupportedError: if an option cannot be honoured.
+        """
+        ...
+
+    def put_part(self, key: str, upload_id: str, number: int, stream: BinaryIO) -> Part:
+        """Store a part; one that is there under the same number is replaced.
+
+        A seekable stream is read from its start; the part is held in memory.
+
+        :raises ValueError: if ``number`` is outside the `PartLimits`.
+        """
+        ...
+
+    def list_parts(self, key: str, upload_id: str) -> Iterator[Part]:
+        """Yield the parts that are stored, in the order of their numbers."""
+        ...
+
+    def complete_multipart(
+        self, key: str, upload_id: str, parts: Sequence[Part], *, overwrite: bool = False
+    ) -> FileInfo:
+        """Make one file of ``parts``, in the order of their numbers, under the promises of `Backend.save`.
+
+        If it raises, the upload is still there, to be completed otherwise or aborted.
+
+        :raises AlreadyExistsError: if the key exists and ``overwrite`` is false.
+        :raises NotFoundError: if there is no such upload; a store may say so only after it has looked for the key.
+        :raises IntegrityError: if a part is not stored as given, is given twice or is too small, or none is given.
+        """
+        ...
+
+    def abort_multipart(self, key: str, upload_id: str) -> None:
+        """Forget the upload and its parts; one that is gone is no error."""
+        ...
+
+
+@runtime_checkable
+class SupportsPresignedParts(Protocol):
+    """Can let somebody without credentials store one part of a multipart upload."""
+
+    def presign_part(
+        self, key: str, upload_id: str, number: int, expires_in: int, *, size: int | None = None
+    ) -> PresignedRequest:
+        """Return a ``"PUT"`` request that stores part ``number``.
+
+        The answer's header ``ETag``, with its quotes or without, is the `Part.etag` to complete the upload with.
+
+        :param size: The exact length in bytes that the store has to demand; None for any.
+        :raises ValueError: if ``number`` or ``expires_in`` is out of bounds.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Capabilities:
     """The optional powers of one backend: each is the object that has it, or None. Print it to see their names."""
@@ -88,6 +210,12 @@ class Capabilities:
     copy: SupportsCopy | None = None
     move: SupportsMove | None = None
     sweep: SupportsSweep | None = None
+    snapshot: SupportsSnapshot | None = None
+    batch_delete: SupportsBatchDelete | None = None
+    signing: SupportsSigning | None = None
+    direct_upload: SupportsDirectUpload | None = None
+    multipart: SupportsMultipart | None = None
+    presigned_parts: SupportsPresignedParts | None = None
 
     def names(self) -> tuple[str, ...]:
         """Return the names of the powers that are there."""
@@ -116,4 +244,10 @@ def capabilities(backend: Backend) -> Capabilities:
         copy=backend if isinstance(backend, SupportsCopy) else None,
         move=backend if isinstance(backend, SupportsMove) else None,
         sweep=backend if isinstance(backend, SupportsSweep) else None,
+        snapshot=backend if isinstance(backend, SupportsSnapshot) else None,
+        batch_delete=backend if isinstance(backend, SupportsBatchDelete) else None,
+        signing=backend if isinstance(backend, SupportsSigning) else None,
+        direct_upload=backend if isinstance(backend, SupportsDirectUpload) else None,
+        multipart=backend if isinstance(backend, SupportsMultipart) else None,
+        presigned_parts=backend if isinstance(backend, SupportsPresignedParts) else None,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from itertools import count
@@ -13,9 +13,10 @@ from typing import BinaryIO
 from ..exceptions import AlreadyExistsError, NotFoundError
 from ..filetypes import content_type_for
 from ..keys import check_key
-from ..models import FileInfo, SaveOptions
+from ..models import FileInfo, Part, PartLimits, SaveOptions
 from ..remotepath import RemotePath
 from ..streams import Tally, chunks, rewind, window
+from ._memory_parts import Uploads
 
 
 @dataclass(frozen=True)
@@ -31,29 +32,25 @@ class MemoryBackend:
     """
 
     name = "memory"
+    part_limits = PartLimits(min_size=1, max_size=5 * 1024**3, max_count=10_000)
 
     def __init__(self, destination: str | None = None) -> None:
         self._root = f"memory://{destination or ''}"
         self._files: dict[str, _Stored] = {}
         self._lock = threading.Lock()
         self._versions = count(1)
+        self._uploads = Uploads(self.name)
 
     def save(self, key: str, stream: BinaryIO, options: SaveOptions) -> FileInfo:
         check_key(key)
         rewind(stream)
-        tally = Tally(options, key, self.name, "sha256")
-        content = bytearray()
-        for chunk in chunks(stream):
-            tally.add(chunk)
-            content += chunk
-        return self._publish(key, bytes(content), tally.finish(), options)
+        return self._publish(key, *self._gather(key, chunks(stream), options), options)
 
     def open(self, key: str) -> BinaryIO:
         return io.BytesIO(self._get(key).content)
 
     def stat(self, key: str) -> FileInfo:
-        info = self._get(key).info
-        return replace(info, metadata=dict(info.metadata))
+        return _as_told(self._get(key).info)
 
     def delete(self, key: str) -> None:
         check_key(key)
@@ -97,6 +94,47 @@ class MemoryBackend:
             self._files[target] = moved
         return moved.info
 
+    def open_snapshot(self, key: str) -> tuple[FileInfo, BinaryIO]:
+        stored = self._get(key)
+        return _as_told(stored.info), io.BytesIO(stored.content)
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            check_key(key)
+        with self._lock:
+            for key in keys:
+                self._files.pop(key, None)
+
+    def create_multipart(self, key: str, options: SaveOptions) -> str:
+        return self._uploads.begin(check_key(key), options)
+
+    def put_part(self, key: str, upload_id: str, number: int, stream: BinaryIO) -> Part:
+        self.part_limits.check_number(number)
+        rewind(stream)
+        return self._uploads.put(check_key(key), upload_id, number, b"".join(chunks(stream)))
+
+    def list_parts(self, key: str, upload_id: str) -> Iterator[Part]:
+        return iter(self._uploads.parts(check_key(key), upload_id))
+
+    def complete_multipart(
+        self, key: str, upload_id: str, parts: Sequence[Part], *, overwrite: bool = False
+    ) -> FileInfo:
+        with self._uploads.completing(check_key(key), upload_id, parts) as (contents, options):
+            gathered = self._gather(key, contents, options)
+            return self._publish(key, *gathered, replace(options, overwrite=overwrite))
+
+    def abort_multipart(self, key: str, upload_id: str) -> None:
+        self._uploads.abort(check_key(key), upload_id)
+
+    def _gather(self, key: str, pieces: Iterable[bytes], options: SaveOptions) -> tuple[bytes, str | None]:
+        """Return the whole content and its checksum, held against what ``options`` announce."""
+        tally = Tally(options, key, self.name, "sha256")
+        content = bytearray()
+        for piece in pieces:
+            tally.add(piece)
+            content += piece
+        return bytes(content), tally.finish()
+
     def _publish(self, key: str, content: bytes, checksum: str | None, options: SaveOptions) -> FileInfo:
         info = FileInfo(
             key=key,
@@ -128,6 +166,11 @@ class MemoryBackend:
 
     def _missing(self, key: str) -> NotFoundError:
         return NotFoundError(f"There is no file {key!r} in memory.", key=key, backend=self.name)
+
+
+def _as_told(info: FileInfo) -> FileInfo:
+    """Return a copy whose metadata the caller may change."""
+    return replace(info, metadata=dict(info.metadata))
 
 
 def _as_listed(info: FileInfo) -> FileInfo:

@@ -2,6 +2,7 @@
 
 - `BackendContract`: subclass it, return your backend from ``make_backend``, and pytest runs every check.
 - `run_checks`: the same without pytest.
+- `Unsteady`: the reason why a server shows a promise only sometimes.
 - `FaultyBackend`: a backend that fails when it is told to.
 - `TestingFileStorage`: an upload that notes where it would have been saved.
 """
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from ..test_helper import TestingFileStorage
 from .checks import CHECKS, Report, Result, run_checks
 from .faulty import FaultyBackend
+from .gaps import Unsteady
 from .names import HARD_FILENAMES, HARD_KEYS, UNSAFE_KEYS
 from .subject import Check, NotShown, Subject
 
@@ -32,6 +34,7 @@ __all__ = [
     "Result",
     "Subject",
     "TestingFileStorage",
+    "Unsteady",
     "run_checks",
 ]
 

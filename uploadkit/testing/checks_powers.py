@@ -3,35 +3,41 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from dataclasses import fields
+import threading
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from itertools import count
+from typing import BinaryIO
 
 from ..backends.capabilities import Capabilities, capabilities
 from ..backends.protocol import Backend
-from ..exceptions import AlreadyExistsError, NotFoundError, NotSupportedError
-from ..models import SaveOptions
+from ..exceptions import AlreadyExistsError, BackendError, NotFoundError, NotSupportedError
+from ..models import FileInfo, PartLimits, SaveOptions, UploadPolicy
 from .names import HARD_KEYS
 from .subject import NotShown, Subject, absent, get, must, must_raise, put
 
-_METHODS = {"range": "open_range", "listing": "list_files"}
+_MANY = 150
+_SNAPSHOTS = 20
+_STEP = 1000
 
 
 def powers_are_declared_honestly(subject: Subject) -> None:
-    """A declared power has its method; an undeclared one has none, or one that raises NotSupportedError."""
+    """A declared power has its methods; an undeclared one has none, or ones that raise NotSupportedError."""
     backend = subject.make()
     put(backend, "a", b"x")
     powers = capabilities(backend)
     must(isinstance(powers, Capabilities), "capabilities() does not return Capabilities")
-    arguments = {"range": ("a", 0), "listing": (), "copy": ("a", "b", SaveOptions()), "move": ("a", "b"), "sweep": ()}
-    for power in fields(Capabilities):
-        name = _METHODS.get(power.name, power.name)
-        declared, method = getattr(powers, power.name), getattr(backend, name, None)
-        if declared is not None:
-            must(callable(getattr(declared, name, None)), f"{power.name} is declared but there is no {name}()")
-        elif method is not None:
-            call = lambda method=method, given=arguments[power.name]: list(_iterated(method(*given)))  # noqa: E731
-            must_raise(NotSupportedError, call, f"{name}(), which is not declared,")
+    for power, calls in _calls().items():
+        declared = getattr(powers, power)
+        for name, given in calls.items():
+            method = getattr(backend, name, None)
+            if declared is not None:
+                must(callable(getattr(declared, name, None)), f"{power} is declared but there is no {name}()")
+            elif method is not None:
+                call = lambda method=method, given=given: list(_iterated(method(*given)))  # noqa: E731
+                must_raise(NotSupportedError, call, f"{name}(), which is not declared,")
+    if powers.multipart is not None:
+        must(isinstance(getattr(powers.multipart, "part_limits", None), PartLimits), "multipart has no part_limits")
 
 
 def ranges_are_read_by_their_power(subject: Subject) -> None:
@@ -143,6 +149,85 @@ def sweeping_spares_files(subject: Subject) -> None:
     must(get(backend, "uploadkit-a") == b"content", "a saved file was swept")
 
 
+def opens_snapshots(subject: Subject) -> None:
+    """A snapshot is what stat and open give, in one step; of what is not there it is a NotFoundError at once."""
+    backend = subject.make()
+    power = capabilities(backend).snapshot
+    if power is None:
+        raise NotShown("the backend does not declare snapshot")
+    put(backend, "a.txt", b"old")
+    info, stream = power.open_snapshot("a.txt")
+    with stream:
+        must(info == backend.stat("a.txt"), "the snapshot tells other things than stat")
+        must(stream.read() == b"old" and stream.seek(1) == 1 and stream.read() == b"ld", "the snapshot has other bytes")
+    error = must_raise(NotFoundError, lambda: power.open_snapshot("missing"), "a snapshot of a missing file")
+    must(getattr(error, "key", None) == "missing", "the error does not name the key")
+
+
+def snapshots_are_of_one_content(subject: Subject) -> None:
+    """The info and the bytes of a snapshot belong together, also while others overwrite the file."""
+    backend = subject.make()
+    power = capabilities(backend).snapshot
+    if power is None:
+        raise NotShown("the backend does not declare snapshot")
+    done = threading.Event()
+
+    def overwrite() -> None:
+        for number in count(1):
+            if done.is_set():
+                return
+            put(backend, "a", _numbered(number), overwrite=True)
+
+    put(backend, "a", _numbered(0))
+    writer = threading.Thread(target=overwrite)
+    writer.start()
+    try:
+        snapshots = [_read_snapshot(*power.open_snapshot("a")) for _ in range(_SNAPSHOTS)]
+    finally:
+        done.set()
+        writer.join()
+    must(any(content for _, content in snapshots), "no snapshot could be read")
+    for info, content in snapshots:
+        must(content is None or len(content) == info.size, "a snapshot has the size of another content")
+        must(content is None or content == _numbered(content[0]), "a snapshot has bytes of two contents")
+
+
+def deletes_exactly_the_given_files(subject: Subject) -> None:
+    """Deleting many removes the given files and no others; missing ones are no error, nor is an empty list."""
+    backend = subject.make()
+    power = capabilities(backend).batch_delete
+    if power is None:
+        raise NotShown("the backend does not declare batch_delete")
+    given, others = ["foo/1", "foo.txt", "a+b%20c"], ["foo/10", "foo/2", "foo.txt.bak", "fo", "a+b c", "a b%20c"]
+    others += ["foo"] if _is_flat(backend) else []
+    for key in (*given, *others):
+        put(backend, key, key.encode())
+    power.delete_many([])
+    must(get(backend, "foo/1") == b"foo/1", "deleting no files removed one")
+    for _ in range(2):
+        power.delete_many(["never/there", *given])
+    must(all(absent(backend, key) for key in given), "a given file is still there")
+    must(all(get(backend, key) == key.encode() for key in others), "another file was deleted")
+
+
+def deletes_hundreds_at_once(subject: Subject) -> None:
+    """One call deletes more files than some stores take in one request."""
+    backend = subject.make()
+    power = capabilities(backend).batch_delete
+    if power is None:
+        raise NotShown("the backend does not declare batch_delete")
+    keys = [f"many/{number}" for number in range(_MANY)]
+    for key in (*keys, "kept"):
+        put(backend, key, b"x")
+    power.delete_many(keys)
+    listing = capabilities(backend).listing
+    if listing is not None:
+        left = [info.key for info in listing.list_files()]
+    else:
+        left = [key for key in (*keys, "kept") if not absent(backend, key)]
+    must(left == ["kept"], f"of {_MANY} files {len(left)} are left: {left[:3]}")
+
+
 POWERS = (
     powers_are_declared_honestly,
     ranges_are_read_by_their_power,
@@ -151,7 +236,49 @@ POWERS = (
     copies_within,
     moves_within,
     sweeping_spares_files,
+    opens_snapshots,
+    snapshots_are_of_one_content,
+    deletes_exactly_the_given_files,
+    deletes_hundreds_at_once,
 )
+
+
+def _calls() -> Mapping[str, Mapping[str, tuple[object, ...]]]:
+    """The methods of each power, with arguments."""
+    upload = ("a", "unknown")
+    return {
+        "range": {"open_range": ("a", 0)},
+        "listing": {"list_files": ()},
+        "copy": {"copy": ("a", "b", SaveOptions())},
+        "move": {"move": ("a", "b")},
+        "sweep": {"sweep": ()},
+        "snapshot": {"open_snapshot": ("a",)},
+        "batch_delete": {"delete_many": (["a"],)},
+        "signing": {"signed_url": ("a", 60)},
+        "direct_upload": {"presign_upload": ("a", UploadPolicy(1, 1), 60)},
+        "multipart": {
+            "create_multipart": ("a", SaveOptions()),
+            "put_part": (*upload, 1, io.BytesIO(b"x")),
+            "list_parts": upload,
+            "complete_multipart": (*upload, ()),
+            "abort_multipart": upload,
+        },
+        "presigned_parts": {"presign_part": (*upload, 1, 60)},
+    }
+
+
+def _numbered(number: int) -> bytes:
+    """A content that tells its number by every byte and by its length."""
+    return bytes([number % 256]) * (_STEP + number % 256)
+
+
+def _read_snapshot(info: FileInfo, stream: BinaryIO) -> tuple[FileInfo, bytes | None]:
+    """Read a snapshot; None if its file is gone meanwhile, which is allowed once it is open."""
+    with stream:
+        try:
+            return info, stream.read()
+        except BackendError:
+            return info, None
 
 
 def _iterated(result: object) -> Iterator[object]:

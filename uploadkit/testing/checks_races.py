@@ -26,14 +26,14 @@ def one_thread_wins(subject: Subject) -> None:
     backend = subject.make()
     for round_number in range(3):
         key = f"new-{round_number}/file"
-        outcomes = _at_once(THREADS, partial(_save, backend, key))
+        outcomes = at_once(THREADS, partial(_save, backend, key))
         _one_winner(backend, key, outcomes)
 
 
 def overwriting_threads_never_mix(subject: Subject) -> None:
     """Of many threads that overwrite one key, all report success and the file is one of theirs, whole."""
     backend = subject.make()
-    outcomes = _at_once(THREADS, lambda number: _save(backend, "a", number, overwrite=True))
+    outcomes = at_once(THREADS, lambda number: _save(backend, "a", number, overwrite=True))
     must(outcomes == [_WINNER] * THREADS, f"overwriting at once failed: {sorted(set(outcomes))}")
     must(len(set(get(backend, "a"))) == 1 and len(get(backend, "a")) == _SIZE, "the file is mixed or cut")
 
@@ -52,7 +52,7 @@ def readers_see_whole_files(subject: Subject) -> None:
                 return "a reader saw a mixed or cut file"
         return _WINNER
 
-    outcomes = _at_once(THREADS, act)
+    outcomes = at_once(THREADS, act)
     must(set(outcomes) == {_WINNER}, f"reading while overwriting failed: {sorted(set(outcomes))}")
 
 
@@ -95,7 +95,8 @@ def _save_in_process(factory: BackendMaker, number: int, barrier: Any, results: 
     results.put((number, _save(backend, "new/file", number)))
 
 
-def _at_once(count: int, action: Callable[[int], str]) -> list[str]:
+def at_once(count: int, action: Callable[[int], str]) -> list[str]:
+    """Let ``count`` threads act at the same moment; return what each of them says."""
     outcomes = ["did not end"] * count
     barrier = threading.Barrier(count)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import random
+from collections.abc import Callable
+from functools import partial
 
-from ..backends.capabilities import capabilities
+from ..backends.capabilities import Capabilities, capabilities
 from ..backends.protocol import Backend
 from ..exceptions import AlreadyExistsError, IntegrityError, InvalidKeyError, NotFoundError, NotSupportedError
-from ..models import SaveOptions
+from ..models import SaveOptions, UploadPolicy
 from .names import HARD_KEYS, UNSAFE_KEYS
 from .subject import Subject, absent, get, must, must_raise, put, source
 
@@ -48,21 +50,16 @@ def refuses_unsafe_keys(subject: Subject) -> None:
     powers = capabilities(backend)
     put(backend, "good", b"good")
     for key in UNSAFE_KEYS:
-        calls = {
-            "save": lambda key=key: put(backend, key, b"x"),
-            "open": lambda key=key: backend.open(key),
-            "stat": lambda key=key: backend.stat(key),
-            "delete": lambda key=key: backend.delete(key),
-            "url": lambda key=key: backend.url(key),
+        calls: dict[str, Callable[[], object]] = {
+            "save": partial(put, backend, key, b"x"),
+            "open": partial(backend.open, key),
+            "stat": partial(backend.stat, key),
+            "delete": partial(backend.delete, key),
+            "url": partial(backend.url, key),
         }
         if key:  # the empty key is the root, for path()
-            calls["path"] = lambda key=key: backend.path(key)
-        if powers.range is not None:
-            calls["open_range"] = lambda key=key: powers.range and powers.range.open_range(key, 0)
-        if powers.copy is not None:
-            calls["copy"] = lambda key=key: powers.copy and powers.copy.copy("good", key, SaveOptions())
-        if powers.move is not None:
-            calls["move"] = lambda key=key: powers.move and powers.move.move("good", key)
+            calls["path"] = partial(backend.path, key)
+        calls.update(_calls_of_powers(powers, key))
         for name, call in calls.items():
             must_raise(InvalidKeyError, call, f"{name}({key!r:.60})")
     must(get(backend, "good") == b"good", "a refused call changed another file")
@@ -265,6 +262,26 @@ def _keeps(backend: Backend, options: SaveOptions, key: str = "keeps.txt") -> bo
             f"{name} was dropped or changed: {given!r} became {kept!r}",
         )
     return True
+
+
+def _calls_of_powers(powers: Capabilities, key: str) -> dict[str, Callable[[], object]]:
+    """What each declared power does with ``key``."""
+    methods: dict[str, tuple[str, tuple[object, ...]]] = {
+        "range": ("open_range", (key, 0)),
+        "copy": ("copy", ("good", key, SaveOptions())),
+        "move": ("move", ("good", key)),
+        "snapshot": ("open_snapshot", (key,)),
+        "batch_delete": ("delete_many", ([key],)),
+        "signing": ("signed_url", (key, 60)),
+        "direct_upload": ("presign_upload", (key, UploadPolicy(1, 1), 60)),
+        "multipart": ("create_multipart", (key, SaveOptions())),
+        "presigned_parts": ("presign_part", (key, "unknown", 1, 60)),
+    }
+    return {
+        name: partial(getattr(getattr(powers, power), name), *arguments)
+        for power, (name, arguments) in methods.items()
+        if getattr(powers, power) is not None
+    }
 
 
 def _raised(backend: Backend, key: str, stream: object, options: SaveOptions) -> BaseException | None:

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from ..backends.capabilities import Capabilities, capabilities
 from ..backends.protocol import Backend
-from ..models import FileInfo, SaveOptions
+from ..models import FileInfo, PartLimits, SaveOptions
 from ..remotepath import RemotePath
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
+
+#: Which argument of a method is the stream that it stores.
+_SOURCES = {"save": 1, "put_part": 3}
 
 
 @dataclass
@@ -96,6 +99,11 @@ class FaultyBackend:
     def path(self, key: str) -> str | RemotePath:
         return cast("str | RemotePath", self._call("path", key))
 
+    @property
+    def part_limits(self) -> PartLimits:
+        """What the backend inside accepts as parts."""
+        return cast("PartLimits", getattr(self.inner, "part_limits"))  # noqa: B009 - not every backend has it
+
     def __getattr__(self, method: str) -> Callable[..., object]:
         """The methods of the inner backend's powers."""
         if method == "inner" or not callable(getattr(self.inner, method)):
@@ -107,14 +115,17 @@ class FaultyBackend:
         fault = self._faults.get(method)
         if fault is None or not fault.strikes():
             return getattr(self.inner, method)(*args, **options)
-        if fault.after_bytes is not None and method == "save":
-            key, stream, given = args
-            return self.inner.save(key, _breaking(stream, fault), given)
+        if fault.after_bytes is not None and method in _SOURCES:
+            at = _SOURCES[method]
+            args = (*args[:at], _breaking(args[at], fault), *args[at + 1 :])
+            return getattr(self.inner, method)(*args, **options)
         if fault.after_bytes is None and not fault.after_call:
             raise fault.error
         result = getattr(self.inner, method)(*args, **options)
         if fault.after_call:
             raise fault.error
+        if isinstance(result, tuple):  # a snapshot
+            return result[0], _breaking(result[1], fault)
         return _breaking(result, fault)
 
 
