@@ -11,11 +11,14 @@ import pytest
 from flask import Flask
 from werkzeug.datastructures import FileStorage
 
+from tests.servers.fixtures import fake_gcs_server, gcp_emulator, moto_server, seaweed_server
 from uploadkit import ALL, FileInfo, RemotePath, SaveOptions, UploadConfiguration, UploadSet
 from uploadkit.backends import Backend
 from uploadkit.backends.local import LocalBackend
 from uploadkit.backends.memory import MemoryBackend
 from uploadkit.settings import SetSettings
+
+__all__ = ["fake_gcs_server", "gcp_emulator", "moto_server", "seaweed_server"]
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Real object stores for tests, and a proxy that breaks their answers."""
