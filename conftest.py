@@ -11,6 +11,8 @@ from typing import Any
 from sybil import Sybil
 from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 
+pytest_plugins = ["tests.matrix"]
+
 
 def begin_page(namespace: dict[str, Any]) -> None:
     """Work in an empty folder; what enters the page's ``cleanup`` leaves when the page ends."""

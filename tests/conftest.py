@@ -21,6 +21,13 @@ from uploadkit.settings import SetSettings
 __all__ = ["fake_gcs_server", "gcp_emulator", "moto_server", "seaweed_server"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a real server."""
+    for item in items:
+        if set(__all__) & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.integration)
+
+
 @pytest.fixture
 def app() -> Flask:
     """A fresh app with nothing configured."""

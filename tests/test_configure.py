@@ -321,7 +321,7 @@ def test_what_is_no_size_is_refused(text: Any) -> None:
 
 
 def test_capabilities_can_be_printed() -> None:
-    assert str(capabilities(MemoryBackend())) == "range, listing, copy, move"
+    assert str(capabilities(MemoryBackend())) == "range, listing, copy, move, snapshot, batch_delete, multipart"
     assert json.dumps(capabilities(LocalBackend("x")).names()) == '["range", "listing", "move", "sweep"]'
 
 

@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from tests.servers.requirements import need
+
 APP = Path(__file__).parent.parent / "examples" / "gallery" / "app.py"
 TIMEOUT = 20
 
@@ -24,10 +26,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("gallery")
 
 
-@pytest.fixture(scope="module")
-def url(folder: Path) -> Iterator[str]:
-    """The address of the running gallery."""
-    command = [sys.executable, str(APP), "--port", "0", "--folder", str(folder)]
+@pytest.fixture(scope="module", params=["local", "s3"])
+def url(folder: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of the running gallery, which differs between the backends by one setting."""
+    if request.param == "s3":
+        need("the gallery on S3", {"moto": "moto[s3,server]", "boto3": "boto3"})
+    command = [sys.executable, str(APP), "--port", "0", "--folder", str(folder), "--backend", request.param]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8") as process:
         try:
             assert process.stdout is not None

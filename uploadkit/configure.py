@@ -97,7 +97,12 @@ def _keep(app: Flask, found: dict[str, UploadConfiguration]) -> None:
 
 
 def _sweep(config: UploadConfiguration) -> None:
-    """Remove what killed processes left; that it fails is no reason not to start."""
+    """Remove what killed processes left on this machine; that it fails is no reason not to start.
+
+    What they left in a store is for ``flask uploads sweep``: a start must not wait for the network.
+    """
+    if not isinstance(config.backend.path(""), str):
+        return
     try:
         count = sweep(config.backend)
     except BackendError as error:

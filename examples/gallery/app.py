@@ -5,8 +5,10 @@ Start it with ``python examples/gallery/app.py`` and open the printed address.
 
 from __future__ import annotations
 
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import click
 from flask import Blueprint, Flask, Response, abort, current_app, redirect, render_template, request, url_for
@@ -22,16 +24,19 @@ LOCAL_HOSTS = ["127.0.0.1", "localhost"]
 PAGE_POLICY = (
     "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
 )
+BACKEND_HELP = "Where the images are kept: in a folder, or on S3 as moto plays it (pip install 'moto[s3,server]')."
+CREDENTIALS = {"aws_access_key_id": "demo", "aws_secret_access_key": "demo"}
 
 photos = UploadSet("photos", IMAGES)
 pages = Blueprint("pages", __name__)
 
 
-def create_app(folder: Path | None = None, hosts: list[str] | None = None) -> Flask:
+def create_app(folder: Path | None = None, hosts: list[str] | None = None, **settings: Any) -> Flask:
     """Make the app.
 
     :param folder: Where the images are kept; None means ``uploads`` in the instance folder.
     :param hosts: The names under which the app may be reached; None allows any.
+    :param settings: Further settings, such as another backend.
     """
     app = Flask(__name__, instance_path=str(HERE / "instance"))
     app.config.update(
@@ -41,6 +46,7 @@ def create_app(folder: Path | None = None, hosts: list[str] | None = None) -> Fl
         UPLOADED_PHOTOS_DEST=folder or Path(app.instance_path, "uploads"),
         UPLOADED_PHOTOS_SERVE=True,
     )
+    app.config.update(settings)
     configure_uploads(app, photos)
     app.register_blueprint(pages)
     return app
@@ -111,13 +117,33 @@ def show(refused: list[tuple[str, str]]) -> str:
     return render_template("gallery.html", images=images, refused=refused, accept=",".join(f".{ext}" for ext in IMAGES))
 
 
+def on_moto() -> dict[str, Any]:
+    """Start moto, which plays S3 in this process, with a bucket; return the settings that move the images there."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    options = {"endpoint_url": f"http://{host}:{port}", "access_key_id": "demo", "secret_access_key": "demo"}
+    with closing(boto3.client("s3", "us-east-1", endpoint_url=options["endpoint_url"], **CREDENTIALS)) as client:
+        client.create_bucket(Bucket="gallery")
+    return {
+        "UPLOADED_PHOTOS_BACKEND": "s3",
+        "UPLOADED_PHOTOS_DEST": "gallery/photos",
+        "UPLOADED_PHOTOS_OPTIONS": options,
+    }
+
+
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=5000, show_default=True, help="The port; 0 takes a free one.")
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Where to keep the images.")
-def main(host: str, port: int, folder: Path | None) -> None:
+@click.option("--backend", type=click.Choice(["local", "s3"]), default="local", show_default=True, help=BACKEND_HELP)
+def main(host: str, port: int, folder: Path | None, backend: str) -> None:
     """Run the gallery until Ctrl-C is pressed."""
-    app = create_app(folder, LOCAL_HOSTS if host in LOCAL_HOSTS else None)
+    settings = on_moto() if backend == "s3" else {}
+    app = create_app(folder, LOCAL_HOSTS if host in LOCAL_HOSTS else None, **settings)
     server = make_server(host, port, app, threaded=True)
     click.echo(f"The gallery is at http://{host}:{server.port}/ (press Ctrl-C to stop)")
     server.serve_forever()

@@ -15,7 +15,7 @@ import os
 import sys
 from contextlib import suppress
 
-from uploadkit.backends import _local_staging
+from uploadkit.backends._local import staging
 from uploadkit.backends.local import LocalBackend
 from uploadkit.exceptions import BackendError
 from uploadkit.models import SaveOptions
@@ -36,7 +36,7 @@ def _refused(*args: object, **kwargs: object) -> None:
 
 def _choose(strategy: str) -> None:
     if strategy in (NAMED, RENAMED):
-        _local_staging._O_TMPFILE = 0
+        staging._O_TMPFILE = 0
     if strategy == RENAMED:
         os.link = _refused
     if strategy == SIDECAR:

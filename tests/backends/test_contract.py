@@ -7,7 +7,7 @@ import tempfile
 
 import pytest
 
-from uploadkit.backends import _local_folders, _local_staging
+from uploadkit.backends._local import folders, staging
 from uploadkit.backends.local import LocalBackend
 from uploadkit.backends.memory import MemoryBackend
 from uploadkit.backends.protocol import Backend
@@ -16,11 +16,15 @@ from uploadkit.testing.subject import BackendMaker
 
 
 class TestMemory(BackendContract):
+    column = "memory"
+
     def make_backend(self) -> Backend:
         return MemoryBackend()
 
 
 class TestLocal(BackendContract):
+    column: str | None = "local"
+
     def make_backend(self) -> Backend:
         return LocalBackend(tempfile.mkdtemp(dir=self.tmp_path))
 
@@ -31,9 +35,11 @@ class TestLocal(BackendContract):
 class TestLocalWithTemporaryNames(TestLocal):
     """Where the file system has no unnamed files."""
 
+    column = None
+
     @pytest.fixture(autouse=True)
     def _without_unnamed_files(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(_local_staging, "_O_TMPFILE", 0)
+        monkeypatch.setattr(staging, "_O_TMPFILE", 0)
 
     def process_factory(self) -> None:  # type: ignore[override]
         return None
@@ -44,7 +50,7 @@ class TestLocalByPath(TestLocalWithTemporaryNames):
 
     @pytest.fixture(autouse=True)
     def _without_dir_fd(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(_local_folders, "HAS_DIR_FD", False)
+        monkeypatch.setattr(folders, "HAS_DIR_FD", False)
 
 
 class TestFaultyWithoutFaults(BackendContract):

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import uploadkit
-from uploadkit.backends import _local_folders
+from uploadkit.backends._local import folders
 from uploadkit.backends.local import LocalBackend
 from uploadkit.exceptions import (
     AlreadyExistsError,
@@ -71,7 +71,7 @@ def outside(tmp_path: Path) -> Path:
 @pytest.fixture(params=["by descriptor", "by path"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "by path":
-        monkeypatch.setattr(_local_folders, "HAS_DIR_FD", False)
+        monkeypatch.setattr(folders, "HAS_DIR_FD", False)
 
 
 def put(backend: LocalBackend, key: str, content: bytes = b"x") -> None:
@@ -350,12 +350,12 @@ def test_the_etag_stays_when_the_file_is_moved(backend: LocalBackend) -> None:
 @pytest.mark.parametrize("name", ["CON", "nul.txt", "com1.log", "a:b", "C:", "a.", "a ", "what?", 'a"b', "CONIN$"])
 def test_names_that_are_odd_on_windows_are_refused_there(name: str) -> None:
     with pytest.raises(InvalidKeyError):
-        _local_folders.refuse_odd_on_windows(name)
+        folders.refuse_odd_on_windows(name)
 
 
 @pytest.mark.parametrize("name", ["console.txt", "a.b", ".hidden", "nullable", "日本.jpg", "com10", "my con.txt"])
 def test_ordinary_names_are_not_odd_on_windows(name: str) -> None:
-    _local_folders.refuse_odd_on_windows(name)
+    folders.refuse_odd_on_windows(name)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems have one encoding of names")
@@ -613,7 +613,7 @@ def test_a_save_that_is_interrupted_while_its_folder_is_flushed_stores_nothing(
         raise SystemExit
 
     backend = LocalBackend(tmp_path)
-    monkeypatch.setattr("uploadkit.backends._local_folders.Folder.sync", interrupted)
+    monkeypatch.setattr("uploadkit.backends._local.folders.Folder.sync", interrupted)
     with pytest.raises(SystemExit):
         backend.save("a.txt", io.BytesIO(b"content"), SaveOptions())
     monkeypatch.undo()
@@ -625,6 +625,6 @@ def test_a_time_that_python_does_not_know_is_no_time(tmp_path: Path, monkeypatch
     backend.save("a.txt", io.BytesIO(b"content"), SaveOptions())
     os.utime(tmp_path / "a.txt", (2**33, 2**33))
     assert backend.stat("a.txt").last_modified is not None
-    from uploadkit.backends._local_listing import _time_of
+    from uploadkit.backends._local.listing import _time_of
 
     assert _time_of(2.0**40) is None

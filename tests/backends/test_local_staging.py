@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import uploadkit
-from uploadkit.backends import _local_folders, _local_staging
+from uploadkit.backends._local import folders, staging
 from uploadkit.backends.local import LocalBackend
 from uploadkit.exceptions import (
     AlreadyExistsError,
@@ -75,7 +75,7 @@ def files_below(folder: Path) -> list[str]:
 
 
 def without_unnamed_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_local_staging, "_O_TMPFILE", 0)
+    monkeypatch.setattr(staging, "_O_TMPFILE", 0)
 
 
 def without_hard_links(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +84,7 @@ def without_hard_links(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def by_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_local_folders, "HAS_DIR_FD", False)
+    monkeypatch.setattr(folders, "HAS_DIR_FD", False)
 
 
 def with_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,7 +291,7 @@ class TestNoStrategy:
     @pytest.fixture(autouse=True)
     def _nothing_works(self, monkeypatch: pytest.MonkeyPatch) -> None:
         without_hard_links(monkeypatch)
-        monkeypatch.setattr(_local_staging, "_rename_call", lambda *args: errno.EINVAL)
+        monkeypatch.setattr(staging, "_rename_call", lambda *args: errno.EINVAL)
 
     def test_saving_is_not_supported_and_leaves_nothing(self, backend: LocalBackend, files: Path) -> None:
         with pytest.raises(NotSupportedError, match="file system") as caught:
@@ -315,7 +315,7 @@ def test_a_move_in_two_steps_takes_back_the_first_if_the_second_fails(
     backend: LocalBackend, files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backend.save("a.bin", BytesIO(b"x"), SaveOptions())
-    monkeypatch.setattr(_local_staging, "_rename_call", lambda *args: errno.ENOSYS)
+    monkeypatch.setattr(staging, "_rename_call", lambda *args: errno.ENOSYS)
     monkeypatch.setattr(os, "unlink", failing_at(os.unlink, 1, errno.EIO))
     with pytest.raises(BackendError):
         backend.move("a.bin", "b.bin")

@@ -12,6 +12,7 @@ from flask import Flask, abort
 from flask.testing import FlaskClient
 from werkzeug.http import parse_options_header
 
+from tests.conftest import SixMethods
 from uploadkit import ALL, UnavailableError, UploadSet, configure_uploads, uploads_mod
 from uploadkit.backends import Backend
 from uploadkit.backends.memory import MemoryBackend
@@ -101,7 +102,7 @@ class TestServing:
     def test_a_backend_that_is_down_is_a_503_without_details(
         self, app: Flask, caplog: pytest.LogCaptureFixture
     ) -> None:
-        backend = FaultyBackend(MemoryBackend())
+        backend = FaultyBackend(SixMethods())
         served(app, backend)
         backend.fail("stat", UnavailableError("secret detail", key="a.txt", backend="memory"))
         with caplog.at_level(logging.CRITICAL):
@@ -110,7 +111,7 @@ class TestServing:
         assert b"secret" not in answer.data
 
     def test_a_stream_is_closed_when_it_cannot_be_served(self, app: Flask) -> None:
-        backend = MemoryBackend()
+        backend = SixMethods()
         files = served(app, backend)
         put(app, files, b"content", "a.txt")
         opened = []
@@ -310,7 +311,7 @@ class TestServeInAView:
 
 
 def test_a_file_that_is_replaced_while_it_is_opened_is_served_as_one_of_the_two(app: Flask) -> None:
-    backend = MemoryBackend()
+    backend = SixMethods()
     files = served(app, backend)
     put(app, files, b"A" * 10, "a.txt")
     original = backend.open
@@ -329,7 +330,7 @@ def test_a_file_that_is_replaced_while_it_is_opened_is_served_as_one_of_the_two(
 
 
 def test_a_file_that_never_stays_is_a_503(app: Flask) -> None:
-    backend = MemoryBackend()
+    backend = SixMethods()
     files = served(app, backend)
     put(app, files, b"A", "a.txt")
     original = backend.open

@@ -24,9 +24,9 @@ from ..filetypes import content_type_for
 from ..keys import check_key, segments, split
 from ..models import FileInfo, SaveOptions
 from ..streams import Tally, chunks, rewind, window
-from . import _local_attributes as attributes
-from ._local_errors import BACKEND, translating
-from ._local_folders import (
+from ._local import attributes
+from ._local.errors import BACKEND, translating
+from ._local.folders import (
     READ,
     Folder,
     Policy,
@@ -36,9 +36,9 @@ from ._local_folders import (
     refuse_odd_on_windows,
     sync_file,
 )
-from ._local_listing import file_info, list_below, sweep_below
-from ._local_options import read_checksum, read_flag, read_mode, read_root
-from ._local_staging import StagedFile, rename_to_free, stage
+from ._local.listing import file_info, list_below, sweep_below
+from ._local.options import read_checksum, read_flag, read_mode, read_root
+from ._local.staging import StagedFile, rename_to_free, stage
 
 
 class LocalBackend:

@@ -21,7 +21,11 @@ ENTRY_POINT_GROUP = "uploadkit.backends"
 _BUILT_IN = {
     "local": "uploadkit.backends.local:LocalBackend",
     "memory": "uploadkit.backends.memory:MemoryBackend",
+    "s3": "uploadkit.backends.s3:create",
+    "gcs": "uploadkit.backends.gcs:create",
 }
+#: Which extra brings a built-in backend's SDK.
+_EXTRAS = {"s3": "boto3", "gcs": "google-cloud-storage"}
 
 BackendFactory = Callable[..., Backend]
 
@@ -75,6 +79,10 @@ def _import(name: str, target: str) -> BackendFactory:
     try:
         factory: BackendFactory = getattr(import_module(module), attribute)
     except ImportError as error:
+        if name in _EXTRAS:
+            raise ConfigError(
+                f"The backend {name!r} needs {_EXTRAS[name]}, which is not installed: pip install 'uploadkit[{name}]'."
+            ) from error
         raise ConfigError(f"The backend {name!r} could not be imported: {error}.") from error
     except AttributeError as error:
         raise ConfigError(f"The backend {name!r} names {attribute!r}, which {module!r} does not have.") from error

@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 
-from ..exceptions import ConfigError
+from ...exceptions import ConfigError
 
 _ALL_MODE_BITS = 0o7777
 

@@ -17,8 +17,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..exceptions import BackendError, InvalidKeyError
-from ._local_errors import BACKEND
+from ...exceptions import BackendError, InvalidKeyError
+from .errors import BACKEND
 
 HAS_DIR_FD = {os.open, os.mkdir, os.stat, os.unlink, os.link, os.rename} <= os.supports_dir_fd
 _DIRECTORY = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..exceptions import (
+from ...exceptions import (
     AlreadyExistsError,
     BackendError,
     InvalidKeyError,

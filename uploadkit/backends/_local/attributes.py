@@ -17,11 +17,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from ..exceptions import DurabilityUncertainError
-from ..filetypes import content_type_for
-from ..keys import INTERNAL_FOLDER
-from ..models import SaveOptions
-from ._local_folders import READ, Folder, close_quietly, opened_below, sync_file
+from ...exceptions import DurabilityUncertainError
+from ...filetypes import content_type_for
+from ...keys import INTERNAL_FOLDER
+from ...models import SaveOptions
+from .folders import READ, Folder, close_quietly, opened_below, sync_file
 
 _XATTR = "user.uploadkit"
 #: Not there, not allowed, or too small: a sidecar may do.

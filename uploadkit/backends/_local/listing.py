@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 
-from ..exceptions import InvalidKeyError
-from ..filetypes import content_type_for
-from ..keys import INTERNAL_FOLDER, check_key, join, segments, split
-from ..models import FileInfo
-from ._local_folders import READ, Folder, close_quietly, opened_below
-from ._local_staging import TEMPORARY_FOLDER, TEMPORARY_PREFIX, lock
+from ...exceptions import InvalidKeyError
+from ...filetypes import content_type_for
+from ...keys import INTERNAL_FOLDER, check_key, join, segments, split
+from ...models import FileInfo
+from .folders import READ, Folder, close_quietly, opened_below
+from .staging import TEMPORARY_FOLDER, TEMPORARY_PREFIX, lock
 
 _log = logging.getLogger("uploadkit.local")
 _BATCH = 512

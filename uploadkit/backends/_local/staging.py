@@ -19,11 +19,11 @@ import sys
 from contextlib import ExitStack, suppress
 from typing import Protocol
 
-from ..exceptions import NotSupportedError
-from ..keys import INTERNAL_FOLDER
-from ..names import random_word
-from ._local_errors import BACKEND
-from ._local_folders import Folder, close_quietly, opened_below
+from ...exceptions import NotSupportedError
+from ...keys import INTERNAL_FOLDER
+from ...names import random_word
+from .errors import BACKEND
+from .folders import Folder, close_quietly, opened_below
 
 #: Where temporary names are, below the root.
 TEMPORARY_FOLDER = (INTERNAL_FOLDER, "tmp")

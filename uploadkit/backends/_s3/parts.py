@@ -1,0 +1,125 @@
+"""Cutting a stream into parts, and sending several at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from types import TracebackType
+from typing import BinaryIO, Generic, TypeVar
+
+from ...exceptions import BackendError
+from ...streams import CHUNK_SIZE, read_block, read_some
+from .client import BACKEND
+from .options import LARGEST_PART, MIB
+
+#: S3's greatest part number (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
+MOST_PARTS = 10_000
+#: After so many parts of a stream of unknown length, parts are twice as long: 5 TiB fit into 10,000.
+_DOUBLES_AFTER = 950
+
+ResultT = TypeVar("ResultT")
+
+
+def part_sizes(part_size: int, length: int | None) -> Iterator[int]:
+    """Yield the length of one part after another, in bytes.
+
+    :param part_size: The least.
+    :param length: The length of the whole, if it is known: then all parts but the last are equally long.
+    """
+    for number in range(MOST_PARTS):
+        if length is None:
+            yield min(part_size * 2 ** (number // _DOUBLES_AFTER), LARGEST_PART)
+        else:
+            yield max(part_size, _in_mebibytes(-(-length // MOST_PARTS)))
+
+
+def cut(head: bytearray, stream: BinaryIO, sizes: Iterator[int], key: str) -> Iterator[bytearray]:
+    """Yield the parts of what is in ``head`` and then in ``stream``; only the last one may be shorter than planned.
+
+    Of all that was read, nothing but the part that was yielded last is kept.
+
+    :param head: Not longer than the first part and one byte.
+    :param key: For the error.
+    :raises BackendError: if the stream is longer than all parts together.
+    """
+    rest = head
+    for size in sizes:
+        part = bytearray(size)  # at once: what grows step by step leaves holes in the process's memory
+        length = _fill(part, rest, stream)
+        rest = rest[size:]
+        del part[length:]
+        if part:
+            yield part
+        if length < size:
+            return
+        del part
+    if rest or read_block(stream, 1):
+        problem = f"Could not save {key!r} on the {BACKEND!r} backend: it is longer than {MOST_PARTS} parts."
+        raise BackendError(problem, key=key, backend=BACKEND)
+
+
+def _fill(part: bytearray, head: bytearray, stream: BinaryIO) -> int:
+    """Fill ``part`` from ``head``, then from ``stream``; return how much of it is filled."""
+    at = min(len(head), len(part))
+    part[:at] = head[:at]
+    while at < len(part):
+        piece = read_some(stream, min(CHUNK_SIZE, len(part) - at))
+        if not piece:
+            break
+        part[at : at + len(piece)] = piece
+        at += len(piece)
+    return at
+
+
+class Sender(Generic[ResultT]):
+    """Makes calls in threads, so many at a time, and keeps their results in order.
+
+    :param concurrency: How many; with 0 or 1 there are no threads, each call is made where it is handed over.
+    """
+
+    def __init__(self, concurrency: int) -> None:
+        self._concurrency = concurrency
+        self._pool = ThreadPoolExecutor(concurrency, "uploadkit-part") if concurrency > 1 else None
+        self._pending: set[Future[ResultT]] = set()
+        self._sent: list[Future[ResultT]] = []
+
+    def send(self, call: Callable[[], ResultT]) -> None:
+        """Hand a call over; return when fewer than ``concurrency`` are under way, so that the next may be prepared.
+
+        :raises BaseException: what a call before this one raised.
+        """
+        if self._pool is None:
+            done: Future[ResultT] = Future()
+            done.set_result(call())
+            self._sent.append(done)
+            return
+        future = self._pool.submit(call)
+        self._sent.append(future)
+        self._pending.add(future)
+        while len(self._pending) >= self._concurrency:
+            self._wait()
+
+    def results(self) -> list[ResultT]:
+        """Wait for all calls and return what they returned, in the order in which they were handed over."""
+        while self._pending:
+            self._wait()
+        return [future.result() for future in self._sent]
+
+    def __enter__(self) -> Sender[ResultT]:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Wait until no call is under way any more; those that have not begun never will."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _wait(self) -> None:
+        done, self._pending = wait(self._pending, return_when=FIRST_COMPLETED)
+        for future in done:
+            future.result()
+
+
+def _in_mebibytes(size: int) -> int:
+    return -(-size // MIB) * MIB
