@@ -259,6 +259,7 @@ class TestTheDeadline:
         assert time.monotonic() - begun < self.PATIENCE
         assert caught.value.retryable
 
+    @pytest.mark.skipif(not client.TIMES_REQUESTS, reason="this botocore knows no timeout of a single request")
     def test_a_client_that_is_handed_in_keeps_it_too(self, make_s3: MakeS3, sink: Sink) -> None:
         patient = client_of(make_s3(read_timeout=20, deadline=20))
         sink.hook = lambda seen: Reply(silent=True)
@@ -278,3 +279,17 @@ class TestTheDeadline:
         with pytest.raises(UnavailableError):
             make_s3(max_attempts=2).stat("a.txt")
         assert len(sink.requests) == 2
+
+
+def test_an_older_sdk_begins_no_attempt_that_might_outlast_the_deadline(
+    make_s3: MakeS3, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot shorten the timeout of a single request."""
+    monkeypatch.setattr(client, "TIMES_REQUESTS", False)
+    monkeypatch.setattr(client, "_NEARLY_ALL", 1.0)
+    sink.hook = lambda seen: error(503, "SlowDown")
+    backend = make_s3(read_timeout=5, deadline=5, max_attempts=5)
+    with pytest.raises(UnavailableError, match="too little is left") as caught:
+        backend.stat("a.txt")
+    assert caught.value.retryable
+    assert len(sink.requests) == 1

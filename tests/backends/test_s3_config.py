@@ -41,6 +41,7 @@ class TestOptions:
             ({"kms_key_id": "a"}, "sse='aws:kms'"),
             ({"kms_key_id": "a", "sse": "AES256"}, "sse='aws:kms'"),
             ({"sse": "AES256", "sse_customer_key": "k" * 32}, "exclude each other"),
+            ({"sse_customer_key": "k" * 32, "public": True}, "cannot be public"),
             ({"accelerate": True, "endpoint_url": "http://x"}, "accelerate"),
             ({"checksum_algorithm": "CRC32C"}, "pip install 'botocore[crt]'"),
             ({"checksum_algorithm": "CRC64NVME"}, "awscrt"),

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import cache, cached_property, partial
 from typing import Any, cast
 
 import boto3
-from botocore import UNSIGNED
+from botocore import UNSIGNED, __version__
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from botocore.session import Session
 
 from .._cloud.bucket import Place
 from .._cloud.clients import shared_client
-from .._cloud.deadline import current_deadline, deadline
+from .._cloud.deadline import DeadlineExceededError, current_deadline, deadline
 from .._cloud.translate import translating
 from .errors import configuration_error, meaning, meaning_for_bucket
 from .options import S3Options, check_extra_args
 
 BACKEND = "s3"
+
+#: Since 1.44, botocore knows a timeout of a single request. Before, a request that is begun may take all of the
+#: client's timeout, so none is begun that might end after the deadline.
+TIMES_REQUESTS = tuple(map(int, __version__.split(".")[:2])) >= (1, 44)
+_NEARLY_ALL = 0.9
 
 #: The operations that the options are for.
 _OPERATIONS = (
@@ -164,9 +170,15 @@ def _keep_deadline(read_timeout: float, request: Any, **_: Any) -> None:
     if limit is None:
         return
     limit.check()
-    context = getattr(request, "context", None)
-    if context is not None:  # what newer botocores take as this request's own timeout
-        context["read_timeout"] = min(read_timeout, limit.left())
+    if TIMES_REQUESTS:
+        request.context["read_timeout"] = min(read_timeout, limit.left())
+    elif _is_repeated(request) and limit.left() < min(read_timeout, _NEARLY_ALL * limit.seconds):
+        raise DeadlineExceededError(f"too little is left of {limit.seconds:g} seconds for another attempt")
+
+
+def _is_repeated(request: Any) -> bool:
+    """Whether this is not the first attempt; the SDK says so in a header."""
+    return not re.search(r"attempt=1\b", str(request.headers.get("amz-sdk-request", "attempt=1")))
 
 
 @cache

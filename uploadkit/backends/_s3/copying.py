@@ -66,6 +66,10 @@ class _Copy:
 
     def _copy_whole(self, condition: Mapping[str, str]) -> FileInfo:
         replaced = {"MetadataDirective": "REPLACE", **self._attributes, **condition}
+        if (
+            self._calls.is_aws
+        ):  # a copy has the tags of the options, as one by parts has; not every store knows the word
+            replaced["TaggingDirective"] = "REPLACE"
         answer = self._guarded("copy_object", self._target, **self._source, **replaced)
         return self._stored({**answer, **answer["CopyObjectResult"]})
 

@@ -118,6 +118,8 @@ class S3Options(BucketOptions):
             raise ConfigError("sse and sse_customer_key exclude each other: one file has one encryption.")
         if self.sse_customer_key is not None and len(self.sse_customer_key) != _CUSTOMER_KEY:
             raise ConfigError(f"sse_customer_key must be {_CUSTOMER_KEY} bytes long, in plain, not in base64.")
+        if self.sse_customer_key is not None and (self.public or self.custom_domain):
+            raise ConfigError("Files with an sse_customer_key cannot be public: every request needs the key.")
         if self.accelerate and self.endpoint_url is not None:
             raise ConfigError("accelerate is an endpoint of AWS: it cannot be used with an endpoint_url.")
         if self.checksum_algorithm in _NEED_CRT:
@@ -144,7 +146,7 @@ class S3Options(BucketOptions):
             "ServerSideEncryption": self.sse,
             "SSEKMSKeyId": self.kms_key_id,
             "Tagging": urlencode(self.tags) or None,
-            "TaggingDirective": "REPLACE",  # a copy has the tags that any other file of the set has
+            "TaggingDirective": "REPLACE" if self.tags else None,
             "RequestPayer": "requester" if self.requester_pays else None,
             "ExpectedBucketOwner": self.expected_bucket_owner,
             "ExpectedSourceBucketOwner": self.expected_bucket_owner,
