@@ -75,6 +75,12 @@ class TestErrors:
 
 
 class TestSaveOptions:
+    def test_metadata_has_no_more_entries_than_an_answer_may_have_headers(self) -> None:
+        """A file with a hundred entries was saved, and could not be read again."""
+        SaveOptions(metadata={f"k{number}": "v" for number in range(32)})
+        with pytest.raises(ValueError, match="33 entries"):
+            SaveOptions(metadata={f"k{number}": "v" for number in range(33)})
+
     @pytest.mark.parametrize(
         "options",
         [

@@ -28,6 +28,8 @@ from uploadkit import (
 )
 from uploadkit.backends import Backend, capabilities
 from uploadkit.backends.memory import MemoryBackend
+from uploadkit.models import FileInfo, SaveOptions
+from uploadkit.operations import move
 from uploadkit.settings import SetSettings
 from uploadkit.testing.subject import source
 
@@ -449,3 +451,21 @@ def test_a_file_that_vanishes_while_it_is_opened_is_not_found_and_nothing_stays_
     with pytest.raises(NotFoundError), files.local_path("a.jpg"):
         pytest.fail("it is gone")
     assert [stream.closed for stream in opened] == [True]
+
+
+def test_a_file_that_is_replaced_while_it_is_moved_stays() -> None:
+    """Without a power to move, the copy was of the old one, and the new one was deleted."""
+    six = SixMethods()
+    six.save("a.txt", io.BytesIO(b"old"), SaveOptions())
+    original = six.save
+
+    def replacing(key: str, stream: BinaryIO, options: SaveOptions) -> FileInfo:
+        info = original(key, stream, options)
+        original("a.txt", io.BytesIO(b"new"), SaveOptions(overwrite=True))
+        return info
+
+    six.save = replacing  # type: ignore[method-assign]
+    with pytest.raises(PreconditionError, match="it stays as it is now"):
+        move(six, "a.txt", "b.txt")
+    assert six.open("a.txt").read() == b"new"
+    assert six.open("b.txt").read() == b"old"

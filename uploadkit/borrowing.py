@@ -11,7 +11,7 @@ from pathlib import Path
 from .backends.protocol import Backend
 from .exceptions import PreconditionError
 from .keys import split
-from .models import FileInfo
+from .models import FileInfo, SaveOptions
 from .operations import carried, open_current
 from .settings import SetSettings
 from .streams import Tally, chunks
@@ -40,7 +40,7 @@ def borrowed(backend: Backend, key: str, settings: SetSettings, *, write: bool) 
 
 def _download(backend: Backend, key: str, path: Path) -> FileInfo:
     info, stream = open_current(backend, key)
-    tally = Tally(carried(info, key), key, backend.name)
+    tally = Tally(SaveOptions(size=info.size, checksum=info.checksum), key, backend.name)
     with stream, path.open("wb") as file:
         for chunk in chunks(stream):
             tally.add(chunk)

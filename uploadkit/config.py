@@ -27,6 +27,9 @@ from .settings import (
 if TYPE_CHECKING:
     from flask import Flask
 
+#: Options that say where in a store one set lives.
+_OWN_PLACE = {"bucket", "prefix"}
+
 Destination = str | os.PathLike[str] | RemotePath
 
 
@@ -111,6 +114,8 @@ def config_for_set(uset: NamedSet, app: Flask, defaults: Mapping[str, Any] | Non
     refuse_missing_defaults(config)
     spec, options = _chosen_backend(config, prefix)
     destination, source = _chosen_destination(uset, app, prefix, defaults or {}, local=spec == "local")
+    if _shares_a_bucket(config, prefix):
+        options["prefix"] = "/".join(part for part in (options.get("prefix"), uset.name) if part)
     backend = _made_backend(uset.name, app, spec, destination, options, source)
     base_url = read_text(config, prefix + "URL")
     if base_url is None and source == "UPLOADS_DEFAULT_DEST" and (defaults or {}).get("url"):
@@ -141,6 +146,12 @@ def _chosen_backend(config: Mapping[str, Any], prefix: str) -> tuple[Any, dict[s
         **read_mapping(config, "UPLOADS_DEFAULT_OPTIONS"),
         **options,
     }
+
+
+def _shares_a_bucket(config: Mapping[str, Any], prefix: str) -> bool:
+    """Whether a set has its bucket from the app's options, as others may; then it gets a folder of its own in it."""
+    own = config.get(prefix + "BACKEND") is not None or read_mapping(config, prefix + "OPTIONS").keys() & _OWN_PLACE
+    return not own and "bucket" in read_mapping(config, "UPLOADS_DEFAULT_OPTIONS")
 
 
 def _chosen_destination(

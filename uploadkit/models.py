@@ -17,6 +17,8 @@ ORIGINAL_FILENAME = "original-filename"
 #: (https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html); the rest is for what headers need to
 #: carry other letters than ASCII, and for the backend's own words.
 MAX_METADATA_BYTES = 1024
+#: How many entries metadata may have: each is a header of the answers, of which Python's HTTP client takes 100.
+MAX_METADATA_ENTRIES = 32
 #: Names of metadata that begin so are the backends' own.
 RESERVED_METADATA = "uploadkit-"
 #: The longest life of a signed request, in seconds: seven days, the limit of AWS and of Google for V4 signatures
@@ -73,7 +75,8 @@ class SaveOptions:
     :param content_disposition: The ``Content-Disposition`` to keep with the file, for whoever serves it.
     :param cache_control: The ``Cache-Control`` to serve the file with.
     :param metadata: Small words to keep with the file. Names are lower-case letters, digits and hyphens; values
-        are text without control characters; together at most 1,024 bytes. ``uploadkit-…`` is reserved.
+        are text without control characters; together at most 1,024 bytes and 32 entries. ``uploadkit-…`` is
+        reserved.
     :param checksum: ``"algorithm:hex"`` of the bytes to come; a backend refuses other bytes with `IntegrityError`.
     :param size: The announced length in bytes; a backend refuses another one with `IntegrityError`.
     :param overwrite: Replace a file that exists, in one step; otherwise it is an `AlreadyExistsError`.
@@ -93,6 +96,8 @@ class SaveOptions:
             _check_header(name, getattr(self, name))
         for name, value in self.metadata.items():
             _check_metadata(name, value)
+        if len(self.metadata) > MAX_METADATA_ENTRIES:
+            raise ValueError(f"metadata has {len(self.metadata)} entries; the limit is {MAX_METADATA_ENTRIES}")
         total = sum(len(name) + len(value.encode()) for name, value in self.metadata.items())
         if total > MAX_METADATA_BYTES:
             raise ValueError(f"metadata is {total} bytes long; the limit is {MAX_METADATA_BYTES}")

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from .backends.capabilities import capabilities
 from .backends.protocol import Backend
 from .digests import new_digest
-from .exceptions import InvalidKeyError, NotFoundError, NotSupportedError, UnavailableError
+from .exceptions import InvalidKeyError, NotFoundError, NotSupportedError, PreconditionError, UnavailableError
 from .filetypes import content_type_for
 from .keys import check_key
 from .models import FileInfo, SaveOptions
@@ -84,9 +84,8 @@ def copy(backend: Backend, source: str, target: str, *, overwrite: bool = False)
     :raises NotFoundError: if there is no ``source``.
     :raises AlreadyExistsError: if ``target`` exists and ``overwrite`` is false.
     """
-    power = capabilities(backend).copy
-    if power is not None:
-        return power.copy(source, target, replace(carried(backend.stat(source), target), overwrite=overwrite))
+    if capabilities(backend).copy is not None:
+        return _copy(backend, backend.stat(source), target, overwrite=overwrite)
     return copy_between(backend, source, backend, target, overwrite=overwrite)
 
 
@@ -105,7 +104,14 @@ def move(backend: Backend, source: str, target: str, *, overwrite: bool = False)
             return power.move(source, target, overwrite=overwrite)
         except NotSupportedError:  # between two file systems, for one
             pass
-    info = copy(backend, source, target, overwrite=overwrite)
+    before = backend.stat(source)
+    info = _copy(backend, before, target, overwrite=overwrite)
+    if backend.stat(source).etag != before.etag:
+        raise PreconditionError(
+            f"{source!r} was replaced while it was moved; it stays as it is now, and {target!r} has what it was.",
+            key=source,
+            backend=backend.name,
+        )
     backend.delete(source)
     return info
 
@@ -152,12 +158,26 @@ def sweep(backend: Backend, older_than: timedelta = timedelta(hours=24)) -> int:
 
 
 def carried(info: FileInfo, key: str) -> SaveOptions:
-    """Return the options that store under ``key`` what ``info`` tells of; a usual content type follows the name."""
-    return SaveOptions(
-        content_type=None if info.content_type == content_type_for(info.key) else info.content_type,
-        content_disposition=info.content_disposition,
-        cache_control=info.cache_control,
-        metadata=dict(info.metadata),
-        checksum=info.checksum,
-        size=info.size,
-    )
+    """Return the options that store under ``key`` what ``info`` tells of; a usual content type follows the name.
+
+    :raises NotSupportedError: if another program stored the file with attributes that cannot be carried everywhere.
+    """
+    try:
+        return SaveOptions(
+            content_type=None if info.content_type == content_type_for(info.key) else info.content_type,
+            content_disposition=info.content_disposition,
+            cache_control=info.cache_control,
+            metadata=dict(info.metadata),
+            checksum=info.checksum,
+            size=info.size,
+        )
+    except ValueError as error:
+        raise NotSupportedError(f"The attributes of {info.key!r} cannot be copied: {error}.", key=info.key) from error
+
+
+def _copy(backend: Backend, info: FileInfo, target: str, *, overwrite: bool) -> FileInfo:
+    """Copy the file that ``info`` tells of, by the backend's own power if it has it."""
+    power = capabilities(backend).copy
+    if power is None:
+        return copy_between(backend, info.key, backend, target, overwrite=overwrite)
+    return power.copy(info.key, target, replace(carried(info, target), overwrite=overwrite))

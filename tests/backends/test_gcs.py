@@ -20,7 +20,14 @@ pytest.importorskip("google.cloud.storage")
 from tests.backends.test_gcs_options import Sink
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.stores import GcsServer
-from uploadkit import AlreadyExistsError, BackendError, NotFoundError, PreconditionError, SaveOptions
+from uploadkit import (
+    AlreadyExistsError,
+    BackendError,
+    IntegrityError,
+    NotFoundError,
+    PreconditionError,
+    SaveOptions,
+)
 from uploadkit.backends._gcs.options import CHUNK_UNIT
 from uploadkit.backends.gcs import GCSBackend, GCSOptions
 from uploadkit.testing.subject import source
@@ -264,6 +271,16 @@ def test_copies_replace_the_attributes_and_keep_the_checksum(fake_gcs_server: Gc
     assert copied == backend.stat("b.html")
     assert copied.checksum == saved.checksum
     assert (copied.content_type, copied.cache_control, copied.metadata) == ("text/html", "no-store", {"new": "1"})
+
+
+@pytest.mark.parametrize("announced", [{"size": 99}, {"checksum": "sha256:" + "0" * 64}], ids=["size", "checksum"])
+def test_a_copy_is_held_to_what_is_announced(fake_gcs_server: GcsServer, announced: dict[str, Any]) -> None:
+    backend = backend_at(fake_gcs_server)
+    backend.save("a.txt", io.BytesIO(b"hello"), SaveOptions())
+    with pytest.raises(IntegrityError):
+        backend.copy("a.txt", "b.txt", SaveOptions(**announced))
+    with pytest.raises(NotFoundError):
+        backend.stat("b.txt")
 
 
 def test_a_copy_that_takes_several_requests_is_carried_on() -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import time
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,7 +32,7 @@ from uploadkit import (
 from uploadkit.backends._gcs.options import CHUNK_UNIT
 from uploadkit.backends._gcs.wire import Pieces
 from uploadkit.backends.gcs import GCSBackend, GCSOptions
-from uploadkit.testing.subject import get
+from uploadkit.testing.subject import get, source
 
 pytestmark = pytest.mark.slow
 
@@ -423,3 +424,19 @@ def test_nothing_secret_is_logged(
     emulator.add(Fault(Kind.RESET_AFTER_BODY, "PUT", after=1))
     backend.save("a", io.BytesIO(bytes(CHUNK_UNIT + 1)), SaveOptions())
     assert "upload_id" not in "".join(r.getMessage() for r in caplog.records if r.name.startswith("uploadkit"))
+
+
+def test_the_url_of_an_upload_is_in_no_traceback(fake_gcs_server: GcsServer) -> None:
+    """Whoever has it can write: the SDK's own error once told it."""
+    with FaultProxy(fake_gcs_server.endpoint) as proxy:
+        backend = backend_at(fake_gcs_server, proxy.endpoint, chunk_size=CHUNK_UNIT, max_attempts=1, deadline=4)
+
+        def close_after_a_while() -> None:
+            if len(proxy.requests) > 1:
+                proxy.close()
+
+        with pytest.raises(UnavailableError) as caught:
+            stream = source(content_of(6 * CHUNK_UNIT), on_read=close_after_a_while)
+            backend.save("big.bin", stream, SaveOptions(overwrite=True))
+    assert "upload_id" not in "".join(traceback.format_exception(caught.value))
+    assert caught.value.__cause__ is not None

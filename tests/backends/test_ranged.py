@@ -223,3 +223,16 @@ class TestBody:
         assert body.read() == content[995:]
         body.seek(0)
         assert body.read() == content
+
+
+def test_after_damage_nothing_is_handed_out_any_more() -> None:
+    """A second read once gave the damaged bytes."""
+    store = Store(CONTENT[:-1] + bytes([CONTENT[-1] ^ 1]))
+    reader = buffered(store.reader(expected=Expected.known(SHA256)))
+    for _ in range(2):
+        with pytest.raises(IntegrityError):
+            reader.read()
+
+
+def test_an_encoded_word_that_would_break_a_header_stays_encoded() -> None:
+    assert from_headers({"n": "=?utf-8?b?YQpi?="}) == {"n": "=?utf-8?b?YQpi?="}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import socket
 import subprocess
 import sys
 import threading
@@ -11,6 +12,8 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -293,3 +296,35 @@ def test_an_older_sdk_begins_no_attempt_that_might_outlast_the_deadline(
         backend.stat("a.txt")
     assert caught.value.retryable
     assert len(sink.requests) == 1
+
+
+def test_fetching_credentials_ends_at_the_deadline_too(
+    make_s3: MakeS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client that asks for a role's credentials once had the SDK's own minutes."""
+    config = tmp_path / "config"
+    config.write_text(
+        "[profile role]\nrole_arn=arn:aws:iam::123456789012:role/x\nsource_profile=own\n"
+        "[profile own]\naws_access_key_id=a\naws_secret_access_key=b\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    with socket.create_server(("127.0.0.1", 0)) as hole:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{hole.getsockname()[1]}")
+        options = S3Options(profile="role", region="eu-west-1", deadline=1, read_timeout=0.5, max_attempts=1)
+        begun = time.monotonic()
+        with pytest.raises(UnavailableError):
+            S3Backend("bucket", options).stat("a.txt")
+        assert time.monotonic() - begun < 10
+
+
+def test_credentials_of_an_odd_kind_are_no_others() -> None:
+    """Their id once counted, which another object has when they are gone."""
+    one, other = MappingProxyType({"a": 1}), MappingProxyType({"a": 2})
+    assert freeze(one) == freeze(MappingProxyType({"a": 1})) != freeze(other)
+
+    class Odd:
+        __hash__ = None  # type: ignore[assignment]
+
+    odd = Odd()
+    assert freeze(odd) == freeze(odd) != freeze(Odd())
+    assert len({freeze(odd), freeze(odd), freeze(Odd())}) == 2

@@ -42,6 +42,12 @@ class TestOptions:
             ({"kms_key_id": "a", "sse": "AES256"}, "sse='aws:kms'"),
             ({"sse": "AES256", "sse_customer_key": "k" * 32}, "exclude each other"),
             ({"sse_customer_key": "k" * 32, "public": True}, "cannot be public"),
+            ({"public": "False"}, "public must be True or False"),
+            ({"requester_pays": 1}, "requester_pays must be True or False"),
+            ({"region": 5}, "region must be text"),
+            ({"tags": "a=b"}, "tags must be a dict"),
+            ({"metadata": {"a": 1}}, "metadata must have text only"),
+            ({"endpoint_url": "https://user:SECRET@host"}, "user or password"),
             ({"accelerate": True, "endpoint_url": "http://x"}, "accelerate"),
             ({"checksum_algorithm": "CRC32C"}, "pip install 'botocore[crt]'"),
             ({"checksum_algorithm": "CRC64NVME"}, "awscrt"),
@@ -201,3 +207,23 @@ class TestThroughAnApp:
     def test_a_store_that_is_down_keeps_no_app_from_starting(self, sink: Sink) -> None:
         options = {**options_for(sink, max_attempts=1), "endpoint_url": "http://127.0.0.1:1"}
         configure_uploads(app_with(sink, UPLOADED_PHOTOS_DEST="bucket", UPLOADED_PHOTOS_OPTIONS=options), photos())
+
+
+class TestSetsThatShareABucket:
+    def roots(self, *names: str, **settings: Any) -> list[str]:
+        app = Flask("tests")
+        options = {"bucket": "shared", "region": "eu-west-1", "prefix": "base"}
+        app.config.update(UPLOADS_DEFAULT_BACKEND="s3", UPLOADS_DEFAULT_OPTIONS=options, **settings)
+        sets = [UploadSet(name) for name in names]
+        configure_uploads(app, sets)
+        with app.app_context():
+            return [str(uset.config.destination) for uset in sets]
+
+    def test_each_has_a_folder_of_its_own(self) -> None:
+        """They once had one root, so that a public set served the files of a private one."""
+        assert self.roots("public", "private") == ["s3://shared/base/public/", "s3://shared/base/private/"]
+        with_destination = self.roots("public", "private", UPLOADS_DEFAULT_DEST="ignored")
+        assert with_destination == ["s3://shared/base/public/", "s3://shared/base/private/"]
+
+    def test_one_that_names_its_own_place_has_just_that(self) -> None:
+        assert self.roots("own", UPLOADED_OWN_OPTIONS={"prefix": "here"}) == ["s3://shared/here/"]

@@ -195,3 +195,12 @@ def test_a_store_that_ignores_conditions_is_refused_before_it_copies(backend: S3
         backend.copy(SOURCE, "b.txt", SaveOptions())
     assert sink.objects["pre/b.txt"].content == b"first"
     assert sink.uploads == {}
+
+
+@BOTH
+def test_what_the_bytes_need_to_be_read_is_kept(backend: S3Backend, sink: Sink, overwrite: bool) -> None:
+    """Another program's compressed file once lost the word that says so."""
+    sink.objects["pre/z.txt"] = Stored(b"zipped", {"content-encoding": "gzip", "content-language": "de"})
+    backend.copy("z.txt", "b.txt", SaveOptions(overwrite=overwrite))
+    request = sink.of("CopyObject" if overwrite else "CreateMultipartUpload")[0]  # then comes the probe
+    assert (request.headers["content-encoding"], request.headers["content-language"]) == ("gzip", "de")

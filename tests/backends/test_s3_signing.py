@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from http.client import HTTPConnection
 from typing import Any
@@ -14,7 +15,8 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 
-from uploadkit.backends.s3 import S3Backend
+from uploadkit.backends._s3.client import make_client
+from uploadkit.backends.s3 import S3Backend, S3Options
 from uploadkit.exceptions import InvalidKeyError, NotSupportedError
 from uploadkit.models import PresignedRequest, SaveOptions, UploadPolicy
 
@@ -283,3 +285,12 @@ class TestPost:
     def test_tags_go_into_the_field_that_forms_have(self, make_s3: MakeS3) -> None:
         request, _ = self.request(make_s3(tags={"a": "b"}))
         assert "<Tagging>" in request.fields["tagging"]
+
+
+def test_a_public_url_needs_no_credentials(clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    backend = S3Backend("bucket/p", S3Options(region="eu-west-1", public=True))
+    assert backend.url("a b.txt") == "https://bucket.s3.eu-west-1.amazonaws.com/p/a%20b.txt"
+    with closing(make_client(S3Options(region="eu-north-1", access_key_id="a", secret_access_key="b"))) as client:
+        handed_in = S3Backend("bucket/p", S3Options(client=client, public=True))
+        assert handed_in.url("a.txt") == "https://bucket.s3.eu-north-1.amazonaws.com/p/a.txt"

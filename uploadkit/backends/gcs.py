@@ -17,6 +17,7 @@ from ._gcs.listing import objects, remove_all
 from ._gcs.objects import info_of
 from ._gcs.options import DEFAULT_ENDPOINT, GCSOptions
 from ._gcs.wire import Wire
+from .registry import BackendFactory
 
 _LISTED = "name,size,contentType,timeCreated,updated,generation"
 
@@ -119,6 +120,6 @@ class GCSBackend:
 
 
 #: Makes the backend from settings: a destination, and the fields of `GCSOptions` as keywords.
-create = options_factory(GCSBackend, GCSOptions)
+create: BackendFactory = options_factory(GCSBackend, GCSOptions)
 
 __all__ = ["GCSBackend", "GCSOptions", "create"]

@@ -32,7 +32,7 @@ class MemoryBackend:
     """
 
     name = "memory"
-    part_limits = PartLimits(min_size=1, max_size=5 * 1024**3, max_count=10_000)
+    part_limits: PartLimits = PartLimits(min_size=1, max_size=5 * 1024**3, max_count=10_000)
 
     def __init__(self, destination: str | None = None) -> None:
         self._root = f"memory://{destination or ''}"

@@ -19,9 +19,18 @@ from ._s3.client import BACKEND, S3Calls
 from ._s3.errors import code_of, meaning_of_code
 from ._s3.files import bare_etag, info_of, look_up
 from ._s3.options import S3Options
+from .registry import BackendFactory
 
 #: What stores answer that do not know how to delete several files at once.
-_NO_BATCHES = ("NotImplemented", "501", "MethodNotAllowed", "405", "MissingContentMD5", "InvalidRequest")
+_NO_BATCHES = (
+    "NotImplemented",
+    "501",
+    "MethodNotAllowed",
+    "405",
+    "MissingContentMD5",
+    "InvalidRequest",
+    "MalformedXML",
+)
 
 
 class S3Backend:
@@ -146,6 +155,6 @@ class S3Backend:
 
 
 #: Makes the backend from settings: a destination, and the fields of `S3Options` as keywords.
-create = options_factory(S3Backend, S3Options)
+create: BackendFactory = options_factory(S3Backend, S3Options)
 
 __all__ = ["S3Backend", "S3Options", "create"]

@@ -25,8 +25,9 @@ class Upload:
     """One multipart upload in short words."""
 
     def __init__(self, power: SupportsMultipart, key: str, options: SaveOptions) -> None:
-        self.power, self.key = power, key
-        self.id = power.create_multipart(key, options)
+        self.power: SupportsMultipart = power
+        self.key: str = key
+        self.id: str = power.create_multipart(key, options)
 
     def put(self, number: int, content: bytes) -> Part:
         """Store a part."""

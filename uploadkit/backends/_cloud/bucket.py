@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import quote
 
@@ -56,6 +56,8 @@ class BucketOptions:
     read_ahead: int = 8 * 1024 * 1024
 
     def __post_init__(self) -> None:
+        for option in fields(self):
+            require_type(option.name, str(option.type), getattr(self, option.name))
         for name in ("connect_timeout", "read_timeout", "deadline"):
             require_number(name, getattr(self, name))
         for name in ("max_attempts", "pool_size", "read_ahead"):
@@ -76,6 +78,25 @@ class BucketOptions:
             "cache_control": options.cache_control or self.cache_control,
             "metadata": {**self.metadata, **options.metadata},
         }
+
+
+def require_type(name: str, annotation: str, value: object) -> None:
+    """Refuse an option of another type; from the environment, ``False`` is a word that would count as true.
+
+    :raises ConfigError: naming the option.
+    """
+    if annotation == "bool" and not isinstance(value, bool):
+        raise ConfigError(f"{name} must be True or False (in the environment: true or false), not {value!r}.")
+    if annotation in ("str", "str | None") and value is not None and not isinstance(value, str):
+        raise ConfigError(
+            f"{name} must be text (in the environment, digits need quotes), not a {type(value).__name__}."
+        )
+    if annotation.startswith("Mapping") and not isinstance(value, Mapping):
+        raise ConfigError(f"{name} must be a dict, not a {type(value).__name__}.")
+    if annotation == "Mapping[str, str]" and isinstance(value, Mapping):
+        wrong = [word for pair in value.items() for word in pair if not isinstance(word, str)]
+        if wrong:
+            raise ConfigError(f"{name} must have text only, not {wrong[0]!r}.")
 
 
 def require_number(name: str, value: object, least: float = 0) -> None:
@@ -151,14 +172,12 @@ def place_of(destination: object, options: BucketOptions, scheme: str) -> Place:
     :raises ConfigError: if there is no bucket, or the destination looks like a folder of this machine.
     """
     if options.bucket is not None:
-        return _place(str(options.bucket), options.prefix or "", scheme)
+        return _place(options.bucket, options.prefix or "", scheme)
     if options.prefix is not None:
         raise ConfigError("The option 'prefix' needs the option 'bucket' beside it; else give 'bucket/prefix' as DEST.")
     if destination is None:
         raise ConfigError(f"No bucket is named: set DEST to 'bucket/prefix' or '{scheme}://bucket/prefix'.")
-    text = os.fspath(destination) if isinstance(destination, os.PathLike) else destination
-    if not isinstance(text, str):
-        raise ConfigError(f"The destination must be 'bucket/prefix', not {text!r}.")
+    text = _text(destination)
     found = _SCHEME.match(text)
     if found and found[1].lower() != scheme:
         raise ConfigError(f"The destination {text!r} is none of this backend; it must begin with '{scheme}://'.")
@@ -173,8 +192,15 @@ def place_of(destination: object, options: BucketOptions, scheme: str) -> Place:
     return _place(bucket, prefix, scheme)
 
 
+def _text(destination: object) -> str:
+    text = os.fspath(destination) if isinstance(destination, os.PathLike) else destination
+    if not isinstance(text, str):
+        raise ConfigError(f"The destination must be 'bucket/prefix', not {text!r}.")
+    return text
+
+
 def _place(bucket: str, prefix: str, scheme: str) -> Place:
-    if not _BUCKET.fullmatch(bucket):
+    if not _BUCKET.fullmatch(bucket) or ("/" in bucket and not bucket.startswith("arn:")):
         raise ConfigError(f"{bucket!r} is no name of a bucket.")
     prefix = prefix.strip("/")
     if prefix:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 _lock = threading.Lock()
@@ -27,11 +28,24 @@ def shared_client(identity: Hashable, make: Callable[[], Any]) -> Any:
 
 def freeze(value: object) -> Hashable:
     """Return something hashable that is equal for equal options."""
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return tuple(sorted((name, freeze(item)) for name, item in value.items()))
     if isinstance(value, (list, tuple, set)):
         return tuple(freeze(item) for item in value)
-    return value if isinstance(value, Hashable) else id(value)
+    return value if isinstance(value, Hashable) else _Itself(value)
+
+
+@dataclass(frozen=True, eq=False)
+class _Itself:
+    """Equal to nothing but one of the same object; it keeps the object alive, whose id might else be another's."""
+
+    value: object
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
 
 
 def close_clients() -> None:

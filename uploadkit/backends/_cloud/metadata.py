@@ -17,6 +17,7 @@ UPLOAD = f"{RESERVED_METADATA}upload"
 
 _PLAIN = re.compile(r"(?!=\?)[!-~](?:[ -~]*[!-~])?")
 _ENCODED = re.compile(r"=\?utf-8\?b\?([A-Za-z0-9+/=]*)\?=", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HEX_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -60,6 +61,7 @@ def _decoded(value: str) -> str:
     if found is None:
         return value
     try:
-        return base64.b64decode(found[1], validate=True).decode()
+        decoded = base64.b64decode(found[1], validate=True).decode()
+        return value if _CONTROL.search(decoded) else decoded
     except (binascii.Error, UnicodeDecodeError):
         return value

@@ -76,7 +76,7 @@ class RangedReader(io.RawIOBase):
         self._backend = backend
         self._key = key
         self._verifier = None if expected is None else _Verifier(expected, self._size, backend, key)
-        self._verify(0)
+        self._verify(0, first)
 
     def readable(self) -> bool:
         return True
@@ -127,14 +127,14 @@ class RangedReader(io.RawIOBase):
         in_a_row = self._at == self._window_at + len(self._window)
         size = self._next_size if in_a_row else min(FIRST_WINDOW, self._read_ahead)
         end = min(self._at + size, self._size)
-        self._window = self._fetch(self._start + self._at, self._start + end)
-        self._window_at = self._at
+        window = self._fetch(self._start + self._at, self._start + end)
+        self._verify(self._at, window)  # before anybody can see it
+        self._window, self._window_at = window, self._at
         self._next_size = min(2 * size, self._read_ahead)
-        self._verify(self._at)
 
-    def _verify(self, at: int) -> None:
+    def _verify(self, at: int, window: bytes) -> None:
         if self._verifier is not None:
-            self._verifier.add(at, self._window)
+            self._verifier.add(at, window)
 
 
 class _Verifier:
@@ -145,11 +145,14 @@ class _Verifier:
         self._digest = new_digest(expected.algorithm)
         self._size = size
         self._at = 0
+        self._damage: IntegrityError | None = None
         self._backend = backend
         self._key = key
 
     def add(self, at: int, window: bytes) -> None:
         """Take note of the bytes at ``at``; at the end of the file, judge."""
+        if self._damage is not None:
+            raise self._damage
         if at != self._at:
             return
         self._digest.update(window)
@@ -161,12 +164,13 @@ class _Verifier:
         checksum = self._expected.tell()
         if checksum is None or checksum == f"{self._expected.algorithm}:{self._digest.hexdigest()}":
             return
-        raise IntegrityError(
+        self._damage = IntegrityError(
             f"{self._key!r} arrived damaged from the {self._backend!r} backend: its checksum is not {checksum}.",
             key=self._key,
             backend=self._backend,
             retryable=True,
         )
+        raise self._damage
 
 
 def buffered(reader: RangedReader) -> BinaryIO:

@@ -44,7 +44,7 @@ def _make(options: GCSOptions) -> Any:
             credentials=_credentials(options),
             client_options={"api_endpoint": options.endpoint.rstrip("/")} if options.endpoint else None,
         )
-    except GoogleAuthError as error:
+    except (GoogleAuthError, OSError, ValueError) as error:
         raise ConfigError(
             "No default credentials of Google Cloud were found: set the option 'credentials' to the path of a service "
             "account's key, or run where Google provides them."

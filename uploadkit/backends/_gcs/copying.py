@@ -7,12 +7,15 @@ from typing import Any
 
 from ...exceptions import NotFoundError
 from ...models import FileInfo, SaveOptions
+from .._cloud.announced import check_announced
 from .._cloud.metadata import new_upload_word
 from .objects import attributes, extra_params, info_of
 from .saving import create
 from .wire import Request, Wire
 
 _TRIES = 5
+#: What options do not speak of, and without which the bytes of another program's file may mean nothing.
+_KEPT = ("contentEncoding", "contentLanguage")
 
 
 def copy(wire: Wire, source: str, target: str, options: SaveOptions) -> FileInfo:
@@ -20,6 +23,7 @@ def copy(wire: Wire, source: str, target: str, options: SaveOptions) -> FileInfo
     source_name, target_name = wire.place.stored(source), wire.place.stored(target)
     for attempt in range(1, _TRIES + 1):
         found = wire.get(source, source_name, "copy")
+        check_announced(info_of(source, found), options, wire.name)
         try:
             return _copy(wire, found, source, target, target_name, options)
         except NotFoundError:  # replaced or removed since; looking it up again tells which
@@ -35,6 +39,7 @@ def _copy(
     sha256 = known.removeprefix("sha256:") if known.startswith("sha256:") else None
     word = new_upload_word()
     wanted = attributes(target_name, target, options, wire.options, word, sha256)
+    wanted.update({name: found[name] for name in _KEPT if found.get(name)})
     params = {"sourceGeneration": str(found["generation"]), **extra_params(wire.options, "rewrite")}
     token: dict[str, str] = {}
     while True:

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 
 from google.auth.credentials import AnonymousCredentials, Signing
@@ -185,17 +186,17 @@ def _signer(wire: Wire, key: str) -> Any:
     credentials = credentials_of(wire.client)
     if isinstance(credentials, Signing):
         return credentials
-    email = None if isinstance(credentials, AnonymousCredentials) else _email_of(credentials)
+    email = None if isinstance(credentials, AnonymousCredentials) else _email_of(credentials, wire.options.read_timeout)
     if not email:
         raise _unable(wire, key, f"these credentials cannot sign; {_WAY_OUT}")
     return IAMSigner(wire, email)
 
 
-def _email_of(credentials: Any) -> str | None:
+def _email_of(credentials: Any, timeout: float) -> str | None:
     """Return the service account that credentials stand for; a machine's knows it after its first refresh."""
     email = getattr(credentials, "service_account_email", None)
     if email == "default":
-        credentials.refresh(AuthRequest())
+        credentials.refresh(partial(AuthRequest(), timeout=timeout))
         email = credentials.service_account_email
     return email
 

@@ -209,6 +209,15 @@ class Wire:
 
     def _send(self, request: Request, limit: Deadline) -> Answer:
         limit.check()
+        try:
+            return self._answered(request, limit)
+        except requests.RequestException as error:
+            if "upload_id=" not in request.url:
+                raise
+            # Its text has the URL, and whoever has that can write.
+            raise requests.ConnectionError(f"{type(error).__name__} at an upload's own URL") from None
+
+    def _answered(self, request: Request, limit: Deadline) -> Answer:
         options, left = self.options, max(limit.left(), _SHORTEST)
         payer = {"userProject": options.user_project} if options.user_project and not request.foreign else {}
         with session_of(self.client).request(

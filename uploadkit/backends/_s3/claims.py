@@ -11,15 +11,14 @@ import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from ...exceptions import AlreadyExistsError, BackendError, NotFoundError, UnavailableError
 from .._cloud.body import Body
 from .._cloud.metadata import UPLOAD, new_upload_word
 from .client import BACKEND, S3Calls
-from .files import bare_etag
+from .files import bare_etag, time_of
 
 _log = logging.getLogger("uploadkit")
 
@@ -104,9 +103,8 @@ class _Claim:
 
 def _is_stale(answer: dict[str, Any]) -> bool:
     """Whether a claim counts no more, by the store's own clock."""
-    now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
     taken: datetime = answer["LastModified"]
-    return now.astimezone(timezone.utc) - taken > STALE_AFTER
+    return time_of(answer) - taken > STALE_AFTER
 
 
 def _busy(key: str) -> AlreadyExistsError:

@@ -114,8 +114,9 @@ def make_client(options: S3Options) -> Any:
     :raises ConfigError: if the SDK does not accept the options.
     """
     try:
-        session = boto3.session.Session(profile_name=options.profile)
-        return session.client(
+        core = Session(profile=options.profile)
+        core.set_default_client_config(_patience(options))  # for the clients that fetch credentials
+        return boto3.session.Session(botocore_session=core).client(
             "s3",
             region_name=options.region,
             endpoint_url=options.endpoint_url,
@@ -128,12 +129,17 @@ def make_client(options: S3Options) -> Any:
         raise configuration_error(error) from error
 
 
-def _config(options: S3Options) -> Config:
+def _patience(options: S3Options) -> Config:
     return Config(
-        signature_version=UNSIGNED if options.signature_version == "unsigned" else options.signature_version,
         connect_timeout=options.connect_timeout,
         read_timeout=min(options.read_timeout, options.deadline),
         retries={"mode": "standard", "total_max_attempts": options.max_attempts},
+    )
+
+
+def _config(options: S3Options) -> Config:
+    own = Config(
+        signature_version=UNSIGNED if options.signature_version == "unsigned" else options.signature_version,
         max_pool_connections=max(options.pool_size, options.concurrency),
         tcp_keepalive=True,
         use_dualstack_endpoint=options.dual_stack or None,
@@ -147,6 +153,7 @@ def _config(options: S3Options) -> Config:
             "payload_signing_enabled": False,
         },
     )
+    return _patience(options).merge(own)
 
 
 def _with_style(options: S3Options, bucket: str) -> S3Options:

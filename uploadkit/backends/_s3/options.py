@@ -120,6 +120,10 @@ class S3Options(BucketOptions):
             raise ConfigError(f"sse_customer_key must be {_CUSTOMER_KEY} bytes long, in plain, not in base64.")
         if self.sse_customer_key is not None and (self.public or self.custom_domain):
             raise ConfigError("Files with an sse_customer_key cannot be public: every request needs the key.")
+        if self.endpoint_url is not None and "@" in self.endpoint_url:
+            raise ConfigError(
+                "endpoint_url must not have a user or password; give access_key_id and secret_access_key."
+            )
         if self.accelerate and self.endpoint_url is not None:
             raise ConfigError("accelerate is an endpoint of AWS: it cannot be used with an endpoint_url.")
         if self.checksum_algorithm in _NEED_CRT:

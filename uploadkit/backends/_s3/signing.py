@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import Any, cast
@@ -16,9 +18,10 @@ from ...models import PresignedRequest, SaveOptions, UploadPolicy, check_expiry
 from .._cloud.metadata import new_upload_word
 from .._cloud.translate import translating
 from .checksums import from_hex
-from .client import BACKEND, S3Calls
+from .client import BACKEND, S3Calls, make_client
 from .errors import meaning
 from .files import attributes_of
+from .options import S3Options
 from .uploads import LIMITS, s3_upload_id
 
 #: What has to travel as a header, which a link in a page cannot.
@@ -57,9 +60,26 @@ def presign_part(
 
 
 def bucket_url(calls: S3Calls) -> str:
-    """Return the bucket's own URL; signing knows how buckets are addressed, and needs no network."""
-    probe = calls.client.generate_presigned_url("get_object", Params={"Bucket": calls.place.bucket, "Key": "x"})
-    return cast("str", probe).partition("?")[0].removesuffix("/x")
+    """Return the bucket's own URL. The SDK knows how buckets are addressed; it is asked without any credentials."""
+    client = make_client(_unsigned(calls))
+    with translating(meaning, "make the URL of", calls.place.bucket, BACKEND), closing(client):
+        url = client.generate_presigned_url("get_object", Params={"Bucket": calls.place.bucket, "Key": "x"})
+    return cast("str", url).partition("?")[0].removesuffix("/x")
+
+
+def _unsigned(calls: S3Calls) -> S3Options:
+    """Return options that lead to the same place as those of ``calls``, for a client that signs nothing."""
+    options, given = calls.options, calls.options.client
+    if given is None:
+        nobody: dict[str, Any] = dict.fromkeys(("access_key_id", "secret_access_key", "session_token"))
+        return replace(options, signature_version="unsigned", **nobody)
+    style = (given.meta.config.s3 or {}).get("addressing_style", "auto")
+    return S3Options(
+        region=given.meta.region_name,
+        endpoint_url=None if calls.is_aws else given.meta.endpoint_url,
+        addressing_style=style,
+        signature_version="unsigned",
+    )
 
 
 def _presign_put(calls: S3Calls, key: str, policy: UploadPolicy, expires_in: int) -> PresignedRequest:
