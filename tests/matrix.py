@@ -87,4 +87,5 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         PAGE.write_text(matrix.page(), "utf-8")
     elif PAGE.read_text("utf-8") != matrix.page():
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        print(f"\n{PAGE.name} is not what this run shows; run: pytest --matrix=write tests/backends")  # noqa: T201
+        told = f"{PAGE.name} is not what this run shows; run: pytest --matrix=write tests/backends"
+        session.config.get_terminal_writer().line(f"\n{told}", red=True)

@@ -328,3 +328,26 @@ def test_credentials_of_an_odd_kind_are_no_others() -> None:
     odd = Odd()
     assert freeze(odd) == freeze(odd) != freeze(Odd())
     assert len({freeze(odd), freeze(odd), freeze(Odd())}) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the program that gives credentials is a script for GNU date")
+def test_credentials_that_expire_are_fetched_again(
+    make_s3: MakeS3, sink: Sink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of a role do; here a program gives them, each time other ones that are over at once."""
+    script = tmp_path / "give"
+    script.write_text(
+        f"#!/bin/sh\necho x >> {tmp_path}/calls\n"
+        'printf \'{"Version": 1, "AccessKeyId": "KEY%s", "SecretAccessKey": "s", "SessionToken": "t",'
+        f' "Expiration": "%s"}}\' $(grep -c x {tmp_path}/calls) "$(date -u -d "+5 seconds" +%Y-%m-%dT%H:%M:%SZ)"\n'
+    )
+    script.chmod(0o755)
+    config = tmp_path / "config"
+    config.write_text(f"[profile short]\ncredential_process = {script}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    options = S3Options(profile="short", endpoint_url=sink.endpoint, region="eu-west-1")
+    backend = S3Backend("bucket", options)
+    for _ in range(2):
+        backend.delete("a.txt")
+    keys = [request.headers["authorization"].split("Credential=")[1].split("/")[0] for request in sink.requests]
+    assert len(set(keys)) == 2, keys
