@@ -30,7 +30,7 @@ from uploadkit import (
 from uploadkit.backends import capabilities, create_backend
 from uploadkit.backends.local import LocalBackend
 from uploadkit.backends.memory import MemoryBackend
-from uploadkit.settings import parse_size
+from uploadkit.values import parse_size
 
 
 def configured(app: Flask, **config: Any) -> UploadConfiguration:
@@ -322,7 +322,7 @@ def test_what_is_no_size_is_refused(text: Any) -> None:
 
 def test_capabilities_can_be_printed() -> None:
     assert str(capabilities(MemoryBackend())) == "range, listing, copy, move, snapshot, batch_delete, multipart"
-    assert json.dumps(capabilities(LocalBackend("x")).names()) == '["range", "listing", "move", "sweep"]'
+    assert json.dumps(capabilities(LocalBackend("x")).names()) == '["range", "listing", "move", "sweep", "snapshot"]'
 
 
 def test_config_for_set_needs_no_defaults(app: Flask) -> None:

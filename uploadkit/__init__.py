@@ -43,10 +43,11 @@ from .filetypes import (
     extension,
     lowercase_ext,
 )
-from .models import FileInfo, SaveOptions
+from .models import FileInfo, LinkOptions, SaveOptions, SignedURL
 from .remotepath import RemotePath
 from .scoped import ScopedSet
 from .settings import NamingFunction, OnConflict
+from .templating import upload_url
 from .test_helper import TestingFileStorage
 from .uploadset import UploadSet
 from .web.blueprint import uploaded_file, uploads_mod
@@ -88,6 +89,9 @@ __all__ = [  # noqa: RUF022 - the drop-in names first
     "ScopedSet",
     "FileInfo",
     "SaveOptions",
+    "LinkOptions",
+    "SignedURL",
+    "upload_url",
     "RemotePath",
     "UploadKitError",
     "InvalidFilenameError",

@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Container, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from .backends.capabilities import SupportsSigning, capabilities
 from .backends.local import LocalBackend
 from .backends.protocol import Backend
 from .backends.registry import create_backend
 from .exceptions import ConfigError
+from .recentlinks import RecentLinks
 from .remotepath import RemotePath
 from .settings import (
     APP_KEYS,
     SET_KEYS,
     SetSettings,
-    read_extensions,
-    read_flag,
-    read_mapping,
     read_settings,
-    read_text,
+    refuse_app_settings,
     refuse_missing_defaults,
     refuse_misspelt,
 )
+from .values import read_extensions, read_flag, read_mapping, read_text
 
 if TYPE_CHECKING:
     from flask import Flask
 
+#: How many signed links a set remembers: those of the pages that are looked at, in a few megabytes.
+_REMEMBERED_LINKS = 4096
 #: Options that say where in a store one set lives.
 _OWN_PLACE = {"bucket", "prefix"}
 
@@ -71,6 +74,9 @@ class UploadConfiguration:
         #: Whether a link that answers 404 was warned of already.
         self.warned: bool = False
         self._made_for: Destination | None = None if backend is None else destination
+        #: The signed links that were made last.
+        self.signed: RecentLinks = RecentLinks(_REMEMBERED_LINKS)
+        self._signing: tuple[Backend, SupportsSigning | None] | None = None
 
     @property
     def backend(self) -> Backend:
@@ -83,6 +89,14 @@ class UploadConfiguration:
             self._backend = old.at(here) if isinstance(old, LocalBackend) else LocalBackend(here)
             self._made_for = self.destination
         return self._backend
+
+    @property
+    def signing(self) -> SupportsSigning | None:
+        """The backend's power to sign links, if it has it."""
+        backend = self.backend
+        if self._signing is None or self._signing[0] is not backend:
+            self._signing = (backend, capabilities(backend).signing)
+        return self._signing[1]
 
     @property
     def tuple(self) -> tuple[Destination, str | None, Container[str], Container[str]]:
@@ -111,6 +125,7 @@ def config_for_set(uset: NamedSet, app: Flask, defaults: Mapping[str, Any] | Non
     config, prefix = app.config, f"UPLOADED_{uset.name.upper()}_"
     refuse_misspelt(config, prefix, SET_KEYS)
     refuse_misspelt(config, "UPLOADS_", APP_KEYS)
+    refuse_app_settings(config, prefix)
     refuse_missing_defaults(config)
     spec, options = _chosen_backend(config, prefix)
     destination, source = _chosen_destination(uset, app, prefix, defaults or {}, local=spec == "local")
@@ -121,14 +136,37 @@ def config_for_set(uset: NamedSet, app: Flask, defaults: Mapping[str, Any] | Non
     if base_url is None and source == "UPLOADS_DEFAULT_DEST" and (defaults or {}).get("url"):
         base_url = addslash((defaults or {})["url"]) + uset.name + "/"
     autoserve = base_url is None and read_flag(config, "UPLOADS_AUTOSERVE", False)
-    return UploadConfiguration(
+    settings = read_settings(config, prefix, autoserve=autoserve)
+    if settings.url_signer is None:
+        settings = replace(settings, url_signer=getattr(uset, "url_signer", None))
+    made = UploadConfiguration(
         destination if spec == "local" else _root_of(backend, uset.name),
         base_url,
         read_extensions(config, prefix + "ALLOW"),
         read_extensions(config, prefix + "DENY"),
         backend=backend,
-        settings=read_settings(config, prefix, autoserve=autoserve),
+        settings=settings,
     )
+    _check_delivery(made, uset.name, prefix)
+    return made
+
+
+def _check_delivery(made: UploadConfiguration, set_name: str, prefix: str) -> None:
+    """Refuse ways of delivery that the backend does not have.
+
+    :raises ConfigError: naming the key.
+    """
+    settings = made.settings
+    if settings.delivery == "redirect" and settings.url_signer is None and made.signing is None:
+        raise ConfigError(
+            f"Upload set {set_name!r}, {prefix}DELIVERY = 'redirect': the {made.backend.name!r} backend has no links "
+            f"to redirect to. Leave the setting out: the files go through the app."
+        )
+    if settings.x_accel_redirect is not None and isinstance(made.backend.path(""), RemotePath):
+        raise ConfigError(
+            f"Upload set {set_name!r}, {prefix}X_ACCEL_REDIRECT: only files of a folder can be handed to the web "
+            f"server, not those of the {made.backend.name!r} backend."
+        )
 
 
 def addslash(url: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from .config import UploadConfiguration, config_for_set
 from .exceptions import BackendError, ConfigError
 from .operations import sweep
+from .templating import upload_url
 from .uploadset import UploadSet
 from .web.blueprint import uploads_mod
 
@@ -33,9 +34,11 @@ def configure_uploads(app: Flask, upload_sets: UploadSet | Iterable[UploadSet]) 
     defaults = {"dest": app.config.get("UPLOADS_DEFAULT_DEST"), "url": app.config.get("UPLOADS_DEFAULT_URL")}
     found = {uset.name: config_for_set(uset, app, defaults) for uset in sets}
     known: dict[str, UploadConfiguration] = {**getattr(app, "upload_set_config", {}), **found}
-    if uploads_mod.name not in app.blueprints and any(config.base_url is None for config in known.values()):
+    if uploads_mod.name not in app.blueprints and any(map(_needs_route, known.values())):
         _register(app)
     _keep(app, found)
+    app.extensions.setdefault("uploadkit_sets", {}).update({uset.name: uset for uset in sets})
+    app.jinja_env.globals.setdefault("upload_url", upload_url)
     for config in found.values():
         _sweep(config)
 
@@ -80,13 +83,18 @@ def _require_sets(upload_sets: Iterable[object]) -> None:
             )
 
 
+def _needs_route(config: UploadConfiguration) -> bool:
+    """Whether links of a set may lead to the route."""
+    return config.base_url is None or config.settings.access == "private" or config.settings.serve
+
+
 def _register(app: Flask) -> None:
     try:
         app.register_blueprint(uploads_mod)
     except AssertionError as error:
         raise ConfigError(
-            "The first set without a base URL was configured after the app had answered a request, so its route can "
-            "no longer be added. Call configure_uploads() before the app runs."
+            "The first set that needs uploadkit's route was configured after the app had answered a request, so the "
+            "route can no longer be added. Call configure_uploads() before the app runs."
         ) from error
 
 

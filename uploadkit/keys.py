@@ -38,6 +38,17 @@ def is_hidden(key: str) -> bool:
     return key.startswith(".") or "/." in key
 
 
+def file_key(prefix: str, name: str) -> str:
+    """Return the key of the file that a set calls ``name`` below the folder ``prefix``.
+
+    :raises InvalidKeyError: if it is none, or hidden.
+    """
+    key = check_key(join(prefix, check_key(name)) if prefix else name)
+    if is_hidden(key):
+        raise InvalidKeyError(f"{name!r} is no file of a set: a part of the name begins with a dot.", key=key)
+    return key
+
+
 def join(*parts: str) -> str:
     """Join folders and a name, leaving out the empty ones."""
     return "/".join(part for part in parts if part)

@@ -26,6 +26,9 @@ RESERVED_METADATA = "uploadkit-"
 #: https://cloud.google.com/storage/docs/access-control/signed-urls).
 MAX_EXPIRY = 7 * 24 * 3600
 
+LinkMethod = Literal["GET", "HEAD"]
+LINK_METHODS: tuple[LinkMethod, ...] = ("GET", "HEAD")
+
 _LONGEST_HEADER = 4096
 _METADATA_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _HEADER_BREAKER = re.compile(r"[\x00-\x1f\x7f]")
@@ -105,6 +108,44 @@ class SaveOptions:
             raise ValueError(f"size must not be negative: {self.size}")
         if self.checksum is not None:
             split_checksum(self.checksum)
+
+
+@dataclass(frozen=True)
+class LinkOptions:
+    """What a signed URL allows, and what is answered to it.
+
+    :param method: ``"GET"`` or ``"HEAD"``, and only that one.
+    :param content_type: The media type to answer with instead of the stored one.
+    :param content_disposition: The ``Content-Disposition`` to answer with instead of the stored one.
+    :param signed_at: When the life of the URL begins, with a time zone; None means now. The same moment, in whole
+        seconds, makes the same URL again, which browsers and caches can then recognise.
+    :raises ValueError: if a value could not be answered as given.
+    """
+
+    method: LinkMethod = "GET"
+    content_type: str | None = None
+    content_disposition: str | None = None
+    signed_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.method not in LINK_METHODS:
+            raise ValueError(f"method must be 'GET' or 'HEAD', not {self.method!r}; a signed URL only reads")
+        _check_header("content_type", self.content_type)
+        _check_header("content_disposition", self.content_disposition)
+        if self.signed_at is not None and self.signed_at.tzinfo is None:
+            raise ValueError("signed_at must have a time zone")
+
+
+@dataclass(frozen=True)
+class SignedURL:
+    """A URL that reads one file until it expires, for whoever has it. It is a secret.
+
+    :param url: The URL.
+    :param expires_at: When it stops working; sooner than was asked for where the credentials that signed it end.
+    """
+
+    url: str = field(repr=False)
+    expires_at: datetime
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import BinaryIO
 from .backends.capabilities import capabilities
 from .backends.protocol import Backend
 from .digests import new_digest
+from .disposition import safe_disposition
 from .exceptions import InvalidKeyError, NotFoundError, NotSupportedError, PreconditionError, UnavailableError
 from .filetypes import content_type_for
 from .keys import check_key
@@ -29,6 +30,20 @@ def exists(backend: Backend, key: str) -> bool:
     except (NotFoundError, InvalidKeyError):
         return False
     return True
+
+
+def open_stream(backend: Backend, key: str, start: int = 0, length: int | None = None) -> tuple[FileInfo, BinaryIO]:
+    """Open a file, or a part of it, for reading it once from front to end, with what is known of the whole file.
+
+    :raises NotFoundError: if there is no such file.
+    :raises ValueError: if ``start`` or ``length`` is negative.
+    """
+    check_range(start, length)
+    power = capabilities(backend).streaming
+    if power is not None:
+        return power.open_stream(key, start, length)
+    info, stream = open_current(backend, key)
+    return info, window(stream, start, info.size if length is None else length)
 
 
 def open_range(backend: Backend, key: str, start: int, length: int | None = None) -> BinaryIO:
@@ -158,14 +173,16 @@ def sweep(backend: Backend, older_than: timedelta = timedelta(hours=24)) -> int:
 
 
 def carried(info: FileInfo, key: str) -> SaveOptions:
-    """Return the options that store under ``key`` what ``info`` tells of; a usual content type follows the name.
+    """Return the options that store under ``key`` what ``info`` tells of.
+
+    A usual content type or disposition follows the name.
 
     :raises NotSupportedError: if another program stored the file with attributes that cannot be carried everywhere.
     """
     try:
         return SaveOptions(
             content_type=None if info.content_type == content_type_for(info.key) else info.content_type,
-            content_disposition=info.content_disposition,
+            content_disposition=None if _is_usual(info) else info.content_disposition,
             cache_control=info.cache_control,
             metadata=dict(info.metadata),
             checksum=info.checksum,
@@ -173,6 +190,11 @@ def carried(info: FileInfo, key: str) -> SaveOptions:
         )
     except ValueError as error:
         raise NotSupportedError(f"The attributes of {info.key!r} cannot be copied: {error}.", key=info.key) from error
+
+
+def _is_usual(info: FileInfo) -> bool:
+    """Whether a file has the disposition that it gets where none is given; it has the file's name in it."""
+    return info.content_disposition == safe_disposition(info.key, info.content_type)
 
 
 def _copy(backend: Backend, info: FileInfo, target: str, *, overwrite: bool) -> FileInfo:

@@ -14,7 +14,9 @@ from typing import BinaryIO, Protocol, cast
 from werkzeug.datastructures import FileStorage
 
 from . import legacy
+from .config import UploadConfiguration
 from .conflicts import candidates
+from .disposition import safe_disposition
 from .exceptions import AlreadyExistsError, IntegrityError, NotFoundError
 from .filetypes import content_type_for
 from .keys import join, segments
@@ -65,7 +67,7 @@ def save(rules: Rules, storage: FileStorage, request: Request) -> FileInfo:
         return _let_save_itself(rules, storage, target, request, policy, by_content)
     with ExitStack() as stack:
         stream = _repeatable(stack, rules, storage, policy, by_content)
-        options = _options(storage, target, request, length_of(stream))
+        options = _options(rules.config, storage, target, request, length_of(stream))
         if by_content:
             target, options = _named_by_content(rules, storage, target, stream, options)
             return _store_once(rules, target, stream, options)
@@ -152,7 +154,9 @@ def _repeatable(stack: ExitStack, rules: Rules, storage: FileStorage, policy: st
     return stack.enter_context(spool(stream))
 
 
-def _options(storage: FileStorage, target: Target, request: Request, length: int | None) -> SaveOptions:
+def _options(
+    config: UploadConfiguration, storage: FileStorage, target: Target, request: Request, length: int | None
+) -> SaveOptions:
     options = request.options
     metadata: Mapping[str, str] = options.metadata
     taken = sum(len(name) + len(value.encode()) for name, value in metadata.items())
@@ -162,9 +166,23 @@ def _options(storage: FileStorage, target: Target, request: Request, length: int
     return replace(
         options,
         content_type=options.content_type or content_type_for(target.basename),
+        content_disposition=options.content_disposition or _disposition(config, target, options),
+        cache_control=options.cache_control or _cache_control(config),
         metadata=metadata,
         size=options.size if options.size is not None else length,
     )
+
+
+def _cache_control(config: UploadConfiguration) -> str | None:
+    """Return what files are stored with where the store answers visitors itself; the route reads the setting."""
+    public = config.settings.access != "private" and config.signing is not None
+    return config.settings.cache_control if public else None
+
+
+def _disposition(config: UploadConfiguration, target: Target, options: SaveOptions) -> str | None:
+    """Return what types to show are stored with, likewise; else the backend chooses."""
+    inline = config.settings.inline
+    return safe_disposition(target.basename, options.content_type, inline) if inline and config.signing else None
 
 
 def _let_save_itself(

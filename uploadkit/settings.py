@@ -1,20 +1,31 @@
-"""Settings: reading single values of an app's configuration, strictly, with the way out in every error."""
+"""Settings: how one upload set behaves, as an app's configuration says."""
 
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from werkzeug.datastructures import FileStorage
 
 from .exceptions import ConfigError, UploadNotAllowed
-from .filetypes import as_extensions
 from .names import NameStyle
+from .signers.request import URLSigner
+from .values import (
+    read_choice,
+    read_flag,
+    read_header,
+    read_inline,
+    read_location,
+    read_signer,
+    read_size,
+    read_window,
+    readable_size,
+)
 
 Access = Literal["public", "private"]
+Delivery = Literal["redirect", "proxy"]
 OnConflict = Literal["rename", "overwrite", "error", "unique"]
 #: Makes the name a file is stored under from its cleaned name and the upload; it may contain folders.
 NamingFunction = Callable[[str, FileStorage], str]
@@ -26,14 +37,15 @@ NAMINGS = ("original", "uuid", "sha256", "dated:%Y/%m/%d")
 SET_KEYS = (
     *("DEST", "URL", "ALLOW", "DENY", "BACKEND", "OPTIONS"),
     *("ACCESS", "SERVE", "ON_CONFLICT", "NAMING", "NAMES", "MAX_SIZE"),
+    *("DELIVERY", "CACHE_CONTROL", "URL_WINDOW", "URL_SIGNER", "INLINE", "X_ACCEL_REDIRECT"),
 )
+#: The first of them were there before uploadkit; an app may have its own settings of nearly the same name.
+_OF_FLASK_UPLOADS = 4
 #: What may follow ``UPLOADS_``.
-APP_KEYS = ("DEFAULT_DEST", "DEFAULT_URL", "DEFAULT_BACKEND", "DEFAULT_OPTIONS", "AUTOSERVE")
+APP_KEYS = ("DEFAULT_DEST", "DEFAULT_URL", "DEFAULT_BACKEND", "DEFAULT_OPTIONS", "AUTOSERVE", "EXTERNAL_URLS")
 
 #: How much alike two words are that count as one and a slip; looser, and settings of the app itself would.
 _MISSPELT = 0.85
-_SIZE = re.compile(r"([0-9]{1,15})\s*([kmgt]i?)?b?", re.IGNORECASE)
-_TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0", "")
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,15 @@ class SetSettings:
     :param naming: How names are made: ``"original"``, ``"uuid"``, ``"sha256"``, ``"dated:<strftime>"`` or a function.
     :param names: ``"ascii"`` or ``"unicode"``.
     :param max_size: The longest file that is accepted, in bytes; None for no limit.
+    :param delivery: How the route and `serve` hand files out: ``"redirect"`` to the store, or ``"proxy"`` through the
+        app; None redirects where somebody can sign links.
+    :param cache_control: The ``Cache-Control`` of files that everybody may have.
+    :param url_window: How many seconds apart two calls make the same signed URL at most; None is five minutes, but not
+        longer than the URL is asked to live.
+    :param url_signer: Makes the signed URLs instead of the backend.
+    :param inline: Further media types to show in the browser.
+    :param x_accel_redirect: The location of the web server below which it has the set's folder.
+    :param external_urls: Whether links to the route begin with scheme and host.
     """
 
     serve: bool = False
@@ -54,6 +75,13 @@ class SetSettings:
     naming: Naming = "original"
     names: NameStyle = "ascii"
     max_size: int | None = None
+    delivery: Delivery | None = None
+    cache_control: str | None = None
+    url_window: int | None = None
+    url_signer: URLSigner | None = None
+    inline: frozenset[str] = frozenset()
+    x_accel_redirect: str | None = None
+    external_urls: bool = True
 
     def require_size(self, size: int | None) -> None:
         """Refuse a file that is too long; None is a length that is not known.
@@ -79,6 +107,13 @@ def read_settings(config: Mapping[str, Any], prefix: str, *, autoserve: bool) ->
         naming=read_naming(config, prefix + "NAMING"),
         names=cast("NameStyle", read_choice(config, prefix + "NAMES", ("ascii", "unicode"), "ascii")),
         max_size=read_size(config, prefix + "MAX_SIZE"),
+        delivery=cast("Delivery | None", read_choice(config, prefix + "DELIVERY", ("redirect", "proxy"), None)),
+        cache_control=read_header(config, prefix + "CACHE_CONTROL"),
+        url_window=read_window(config, prefix + "URL_WINDOW"),
+        url_signer=read_signer(config, prefix + "URL_SIGNER"),
+        inline=read_inline(config, prefix + "INLINE"),
+        x_accel_redirect=read_location(config, prefix + "X_ACCEL_REDIRECT"),
+        external_urls=read_flag(config, "UPLOADS_EXTERNAL_URLS", True),
     )
 
 
@@ -97,69 +132,29 @@ def refuse_misspelt(config: Mapping[str, Any], prefix: str, known: Iterable[str]
 
 
 def refuse_missing_defaults(config: Mapping[str, Any]) -> None:
-    """Refuse ``UPLOADS_DEFAULT_MAX_SIZE`` and the like: somebody would believe that they hold.
+    """Refuse ``UPLOADS_DEFAULT_MAX_SIZE``, ``UPLOADS_MAX_SIZE`` and the like: somebody would believe that they hold.
 
     :raises ConfigError: naming the key.
     """
+    for rest in SET_KEYS[_OF_FLASK_UPLOADS:]:
+        if f"UPLOADS_{rest}" in config:
+            raise ConfigError(
+                f"UPLOADS_{rest} is no setting of uploadkit: it is of one set. Set UPLOADED_<NAME>_{rest}."
+            )
     for rest in SET_KEYS:
         key = f"UPLOADS_DEFAULT_{rest}"
         if key in config and f"DEFAULT_{rest}" not in APP_KEYS:
             raise ConfigError(f"{key} is no setting of uploadkit: there is no default. Set UPLOADED_<NAME>_{rest}.")
 
 
-def read_choice(config: Mapping[str, Any], key: str, choices: Iterable[str], default: str | None) -> str | None:
-    """Read a setting that is one of a few words."""
-    value = config.get(key, default)
-    if value is None or value == default:
-        return default
-    if value not in tuple(choices):
-        raise ConfigError(f"{key} = {value!r} means nothing. It may be: {', '.join(choices)}.")
-    return str(value)
+def refuse_app_settings(config: Mapping[str, Any], prefix: str) -> None:
+    """Refuse settings of the whole app under the name of one set.
 
-
-def read_flag(config: Mapping[str, Any], key: str, default: bool) -> bool:
-    """Read a setting that is true or false, also as the words that environment variables bring."""
-    value = config.get(key)
-    if value is None:
-        return default
-    word = str(value).strip().lower()
-    if word in _TRUE or word in _FALSE:
-        return word in _TRUE
-    raise ConfigError(f"{key} = {value!r} must be True or False.")
-
-
-def read_size(config: Mapping[str, Any], key: str) -> int | None:
-    """Read a size: a number of bytes, or text such as ``"5 MB"`` (millions) or ``"5 MiB"`` (powers of 1,024)."""
-    value = config.get(key)
-    if value is None:
-        return None
-    try:
-        return parse_size(value)
-    except ValueError as error:
-        raise ConfigError(f"{key}: {error}") from error
-
-
-def parse_size(value: int | str) -> int:
-    """Turn ``"5 MB"``, ``"64 KiB"`` or a number into bytes.
-
-    :raises ValueError: if it is no size, or not above zero.
+    :raises ConfigError: naming the key.
     """
-    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is not None:
-        number, unit = int(match[1]), (match[2] or "").lower()
-        value = number * (1024 if unit.endswith("i") else 1000) ** " kmgt".index(unit[:1] or " ")
-    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-        raise ValueError(f"{value!r} is no size; write a whole number of bytes above zero, or text such as '5 MB'.")
-    return value
-
-
-def readable_size(size: int) -> str:
-    """Return a size as people write it, if it is a round one: ``"5 MB"``, ``"64 KiB"``, ``"1,234 bytes"``."""
-    for factor, units in ((1000, ("TB", "GB", "MB", "kB")), (1024, ("TiB", "GiB", "MiB", "KiB"))):
-        for power, unit in zip((4, 3, 2, 1), units, strict=True):
-            if size % factor**power == 0:
-                return f"{size // factor**power} {unit}"
-    return f"{size:,} bytes"
+    for rest in APP_KEYS:
+        if prefix + rest in config:
+            raise ConfigError(f"{prefix}{rest} is no setting of uploadkit: it is one of the app. Set UPLOADS_{rest}.")
 
 
 def read_naming(config: Mapping[str, Any], key: str) -> Naming:
@@ -168,27 +163,3 @@ def read_naming(config: Mapping[str, Any], key: str) -> Naming:
     if callable(value) or (isinstance(value, str) and (value in NAMINGS or value.startswith("dated:"))):
         return cast("Naming", value)
     raise ConfigError(f"{key} = {value!r} means nothing. It may be: {', '.join(NAMINGS)}; or a function.")
-
-
-def read_extensions(config: Mapping[str, Any], key: str) -> Container[str]:
-    """Read a setting that lists extensions, in lower case, as they are stored; an empty string lists none."""
-    value = config.get(key)
-    if value is not None and (isinstance(value, bytes) or not hasattr(value, "__contains__")):
-        raise ConfigError(f"{key} must list extensions, such as ('jpg', 'png'), not {value!r}.")
-    return as_extensions(value or None) if isinstance(value, str) else as_extensions(value)
-
-
-def read_text(config: Mapping[str, Any], key: str) -> str | None:
-    """Read a setting that is text."""
-    value = config.get(key)
-    if value is not None and not isinstance(value, str):
-        raise ConfigError(f"{key} must be text, not {value!r}.")
-    return value
-
-
-def read_mapping(config: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """Read a setting that is a dict."""
-    value = config.get(key)
-    if value is not None and not isinstance(value, Mapping):
-        raise ConfigError(f"{key} must be a dict of the backend's options, not {type(value).__name__}.")
-    return dict(value or {})

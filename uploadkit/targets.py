@@ -21,6 +21,8 @@ from .filetypes import as_extensions, extension, lowercase_ext
 from .keys import check_key, join, split
 from .names import NameStyle, clean_filename, clean_folder
 
+#: Says whether the current visitor may have a file; it may also end the request, with `flask.abort`.
+Authorizer = Callable[[str], object]
 HookT = TypeVar("HookT", bound=Callable[..., Any])
 
 
@@ -29,6 +31,7 @@ class Rules(Protocol):
 
     name: str
     extensions: Container[str]
+    authorizer: Authorizer | None
 
     @property
     def config(self) -> UploadConfiguration: ...

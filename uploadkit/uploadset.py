@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Container
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from flask import current_app
 
@@ -18,11 +18,15 @@ from .names import clean_filename
 from .operations import exists
 from .remotepath import RemotePath
 from .scoped import ScopedSet
-from .targets import Rules, default_hook, read_folder
+from .signers.request import URLSigner
+from .targets import Authorizer, Rules, default_hook, read_folder
 from .verbs import FileVerbs
 
 if TYPE_CHECKING:
     from flask import Flask
+
+
+AuthorizerT = TypeVar("AuthorizerT", bound=Authorizer)
 
 
 class UploadSet(FileVerbs):
@@ -35,6 +39,7 @@ class UploadSet(FileVerbs):
     :param extensions: The extensions to accept, without dots: a tuple such as ``IMAGES``, any container, or one
         extension as text.
     :param default_dest: A function that takes the app and returns the destination for apps that configure none.
+    :param url_signer: Makes the signed URLs, instead of the backend, where the configuration names no other.
     :raises ValueError: if ``name`` has other characters.
     """
 
@@ -43,12 +48,17 @@ class UploadSet(FileVerbs):
         name: str = "files",
         extensions: Container[str] = DEFAULTS,
         default_dest: Callable[[Flask], Any] | None = None,
+        *,
+        url_signer: URLSigner | None = None,
     ) -> None:
         if not name.isalnum():
             raise ValueError(f"Name must be alphanumeric (no underscores), not {name!r}")
         self.name = name
         self.extensions = extensions
         self.default_dest = default_dest
+        self.url_signer = url_signer
+        #: Who may have the files by the route; see `authorize`.
+        self.authorizer: Authorizer | None = None
         self._config: UploadConfiguration | None = None
 
     def __repr__(self) -> str:
@@ -65,17 +75,19 @@ class UploadSet(FileVerbs):
         """
         if self._config is not None:
             return self._config
-        configured: dict[str, UploadConfiguration] | None = getattr(current_app, "upload_set_config", None)
+        app = cast("Any", current_app)._get_current_object()  # noqa: SLF001 - Flask's documented way, and the quickest
+        configured: dict[str, UploadConfiguration] | None = getattr(app, "upload_set_config", None)
         if configured is None:
             raise NotConfiguredError(
                 "The application is not properly configured. Please make sure to use `configure_uploads`."
             )
-        if self.name not in configured:
+        found = configured.get(self.name)
+        if found is None:
             raise NotConfiguredError(
                 f"The application is not properly configured: upload set {self.name!r} was not given to "
                 f"`configure_uploads`, only {', '.join(map(repr, configured)) or 'none'}."
             )
-        return configured[self.name]
+        return found
 
     @default_hook
     def get_basename(self, filename: str) -> str:
@@ -116,6 +128,18 @@ class UploadSet(FileVerbs):
         if isinstance(self.config.backend.path(""), RemotePath):
             return free_name(basename, lambda name: exists(self.config.backend, join(target_folder, name)))
         return free_name(basename, lambda name: os.path.exists(os.path.join(target_folder, name)))
+
+    def authorize(self, may_have: AuthorizerT) -> AuthorizerT:
+        """Let a function decide who may have files of this set by the route; a decorator.
+
+        It is called within the request with the filename, and returns whether the current visitor may have the file;
+        it may also end the request with `flask.abort`. Who may not gets the same 404 as for a missing file. Signed
+        links are not asked about. Nobody may keep the answers.
+
+        :param may_have: The function.
+        """
+        self.authorizer = may_have
+        return may_have
 
     def scoped(self, prefix: str) -> ScopedSet:
         """Return a view of the set below a folder: its verbs take and return names relative to that folder.

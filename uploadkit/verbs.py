@@ -9,35 +9,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from flask import request
 from werkzeug.datastructures import FileStorage
-from werkzeug.wrappers import Response
 
 from . import operations, saving
 from .borrowing import borrowed
 from .exceptions import InvalidKeyError
 from .keys import check_key, is_hidden, join
+from .linkverbs import LinkVerbs
 from .models import FileInfo, SaveOptions
 from .remotepath import RemotePath
 from .saving import Request, Source
 from .settings import OnConflict
-from .targets import Rules, Target, is_overridden, named_target, read_folder, require_filename, split_name
-from .urls import lasting_url
-from .web.serving import disposition, file_response
+from .targets import Target, is_overridden, named_target, read_folder, require_filename, split_name
 
 if TYPE_CHECKING:
     from .backends.protocol import Backend
 
 
-class FileVerbs:
+class FileVerbs(LinkVerbs):
     """What can be done with the files of a set. Filenames are ``/``-separated and relative to the set."""
-
-    #: The folder that this is a view of; empty for a whole set.
-    _prefix: str = ""
-
-    @property
-    def _rules(self) -> Rules:
-        raise NotImplementedError
 
     def save(
         self,
@@ -225,33 +215,6 @@ class FileVerbs:
         with borrowed(self._backend, self._key(name), self._rules.config.settings, write=write) as path:
             yield path
 
-    def url(self, filename: str) -> str:
-        """Return a lasting link to a file: it may be stored, never expires, and needs no look at the backend.
-
-        The set's base URL wins; then, for a set with ``ACCESS = "public"``, the backend's own public URL; then the
-        route of uploadkit.
-
-        :raises InvalidKeyError: (a `ValueError`) if the name leads out of the set.
-        """
-        return lasting_url(self._rules.name, self._rules.config, self._key(filename))
-
-    def serve(self, filename: str, *, download_name: str | None = None) -> Response:
-        """Return the response for a file, for a view of the app that has decided who may have it.
-
-        Range and conditional requests are answered, and the headers keep the file from running in the app's origin.
-        Caches may keep it for this visitor and have to ask again, unless the file was stored with a ``cache_control``.
-
-        :param download_name: Offer it as a download under this name; None means under its own, and shown in the
-            browser if its type cannot run anything.
-        :raises NotFoundError: (a `FileNotFoundError`) if there is no such file.
-        :raises InvalidKeyError: (a `ValueError`) if the name leads out of the set.
-        """
-        response = file_response(self._backend, self._key(filename), request.environ)
-        response.headers.setdefault("Cache-Control", "private, no-cache")
-        if download_name is not None:
-            response.headers["Content-Disposition"] = disposition("attachment", download_name)
-        return response
-
     def checksum(self, name: str, algorithm: str = "sha256") -> str:
         """Read a file and return its digest in hexadecimal.
 
@@ -263,12 +226,6 @@ class FileVerbs:
     @property
     def _backend(self) -> Backend:
         return self._rules.config.backend
-
-    def _key(self, name: str) -> str:
-        key = check_key(join(self._prefix, check_key(name)))
-        if is_hidden(key):
-            raise InvalidKeyError(f"{name!r} is no file of a set: a part of the name begins with a dot.", key=key)
-        return key
 
     def _folder(self, folder: str | os.PathLike[str] | None) -> str:
         return join(self._prefix, read_folder(folder, self._rules.config.settings.names))

@@ -132,6 +132,7 @@ def on_moto() -> dict[str, Any]:
         "UPLOADED_PHOTOS_BACKEND": "s3",
         "UPLOADED_PHOTOS_DEST": "gallery/photos",
         "UPLOADED_PHOTOS_OPTIONS": options,
+        "UPLOADED_PHOTOS_DELIVERY": "proxy",  # moto can be reached from this machine only
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from uploadkit.testing.checks_direct import DIRECT
+from uploadkit.testing.checks_downloads import DOWNLOADS
 from uploadkit.testing.checks_forms import FORMS
 from uploadkit.testing.checks_parts import PRESIGNED_PARTS
 from uploadkit.testing.checks_signing import SIGNING
@@ -16,6 +17,7 @@ MOTO = {
     **dict.fromkeys(
         (
             *("signed_urls_are_of_one_key", "signed_urls_cannot_be_changed", "signed_urls_only_read"),
+            *("signed_urls_are_of_one_method", "signed_urls_live_from_their_moment"),
             *("signed_urls_expire", "direct_puts_have_one_length", "direct_puts_need_their_headers"),
             *("direct_puts_have_one_type", "direct_puts_are_of_one_key", "direct_puts_cannot_be_changed"),
             *("direct_puts_expire", "forms_refuse_other_lengths", "forms_are_of_one_key", "forms_have_one_type"),
@@ -26,6 +28,7 @@ MOTO = {
         ),
         _UNSIGNED,
     ),
+    "signed_head_urls_answer_as_asked": "moto ignores at a HEAD the parameters that replace type and disposition",
     **dict.fromkeys(("unknown_uploads_are_not_found", "a_completed_upload_is_gone"), _UNKNOWN_UPLOAD),
 }
 
@@ -35,7 +38,7 @@ _NO_HTTP = Unsteady("moto in process answers boto3 only, no request from anywher
 #: Moto in the process of the test.
 MOTO_IN_PROCESS = {
     **dict.fromkeys(("overwriting_threads_never_mix", "readers_see_whole_files"), _NO_THREADS),
-    **{check.__name__: _NO_HTTP for check in (*SIGNING, *DIRECT, *FORMS, *PRESIGNED_PARTS)},
+    **{check.__name__: _NO_HTTP for check in (*SIGNING, *DOWNLOADS, *DIRECT, *FORMS, *PRESIGNED_PARTS)},
     **dict.fromkeys(("unknown_uploads_are_not_found", "a_completed_upload_is_gone"), _UNKNOWN_UPLOAD),
 }
 
@@ -60,10 +63,11 @@ _NO_ETAG = "the emulators answer a PUT without an ETag"
 
 _GCS = {
     "one_completion_wins": Unsteady(_NO_CONDITION),
-    "signed_urls_answer_as_asked": _NO_OVERRIDES,
+    **dict.fromkeys(("signed_urls_answer_as_asked", "signed_head_urls_answer_as_asked"), _NO_OVERRIDES),
     **dict.fromkeys(
         (
             *("signed_urls_are_of_one_key", "signed_urls_cannot_be_changed", "signed_urls_only_read"),
+            *("signed_urls_are_of_one_method", "signed_urls_live_from_their_moment"),
             *("signed_urls_expire", "direct_puts_have_one_length", "direct_puts_never_overwrite_unasked"),
             *("direct_puts_need_their_headers", "direct_puts_have_one_type", "direct_puts_are_of_one_key"),
             *("direct_puts_cannot_be_changed", "direct_puts_expire", "presigned_parts_hold_to_their_length"),
@@ -88,11 +92,20 @@ FAKE_GCS = {
 
 _NO_RACES = Unsteady("gcp-storage-emulator knows no conditions, so races have several winners")
 _NO_VERSIONS = Unsteady("gcp-storage-emulator tells no generation of what it sends")
+_ONE_AT_A_TIME = Unsteady("gcp-storage-emulator answers one request at a time: a stream that is open blocks it")
+_NO_DISPOSITION = "gcp-storage-emulator answers a GET without the disposition that is stored"
 
 #: gcp-storage-emulator.
 GCP_EMULATOR = {
     **_GCS,
-    "copies_within": "gcp-storage-emulator ignores the attributes of a rewrite",
+    **dict.fromkeys(
+        ("copies_within", "copies_have_their_own_disposition"),
+        "gcp-storage-emulator ignores the attributes of a rewrite",
+    ),
+    **dict.fromkeys(("streams_run_beside_each_other", "an_open_stream_is_never_mixed"), _ONE_AT_A_TIME),
+    "streams_are_of_one_content": _NO_VERSIONS,
+    "signed_head_urls_look_up": "gcp-storage-emulator answers no HEAD",
+    **{check.__name__: _NO_DISPOSITION for check in DOWNLOADS},
     **dict.fromkeys(("one_thread_wins", "one_process_wins"), _NO_RACES),
     **dict.fromkeys(("readers_see_whole_files", "snapshots_are_of_one_content"), _NO_VERSIONS),
     "direct_puts_store_the_file": "gcp-storage-emulator fails at an empty PUT",

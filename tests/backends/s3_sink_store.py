@@ -169,7 +169,7 @@ class Store:
         start, _, last = asked.removeprefix("bytes=").partition("-")
         if int(start) >= len(stored.content):
             return error(416, "InvalidRange")
-        piece = stored.content[int(start) : int(last) + 1]
+        piece = stored.content[int(start) : int(last) + 1 if last else None]
         headers["Content-Range"] = f"bytes {start}-{int(start) + len(piece) - 1}/{len(stored.content)}"
         return Reply(206, piece, headers)
 

@@ -240,7 +240,7 @@ def test_a_file_is_stored_with_what_the_options_ask_for(sink: Sink) -> None:
 def test_nothing_is_sent_that_was_not_asked_for(sink: Sink) -> None:
     seen = save(sink)
     assert seen.query == {"uploadType": "multipart", "ifGenerationMatch": "0"}
-    assert set(seen.resource()) == {"name", "contentType", "metadata", "crc32c"}
+    assert set(seen.resource()) == {"name", "contentType", "contentDisposition", "metadata", "crc32c"}
 
 
 def test_a_large_file_is_stored_with_what_the_options_ask_for() -> None:

@@ -105,7 +105,7 @@ class TestRegistry:
     def test_its_powers_are_all_but_moving(self) -> None:
         powers = set(capabilities(create_backend("s3", "bucket")).names())
         assert powers == {
-            *("range", "listing", "copy", "sweep", "snapshot", "batch_delete"),
+            *("range", "listing", "copy", "sweep", "snapshot", "streaming", "batch_delete"),
             *("signing", "direct_upload", "multipart", "presigned_parts"),
         }
 

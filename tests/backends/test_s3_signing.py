@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 import json
 from collections.abc import Mapping
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from http.client import HTTPConnection
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 
+from tests.sigv4 import accepts, mac, parameters_of, signing_key
 from uploadkit.backends._s3.client import make_client
 from uploadkit.backends.s3 import S3Backend, S3Options
 from uploadkit.exceptions import InvalidKeyError, NotSupportedError
-from uploadkit.models import PresignedRequest, SaveOptions, UploadPolicy
+from uploadkit.models import LinkOptions, PresignedRequest, SaveOptions, UploadPolicy
 
 from .s3_sink import ACCESS_KEY, SECRET_KEY, MakeS3, Sink, clean_environment, make_s3, sink, sink_server
 
@@ -36,35 +35,9 @@ ANNOUNCED = SaveOptions(
 )
 
 
-def _hmac(key: bytes, text: str) -> bytes:
-    return hmac.new(key, text.encode(), hashlib.sha256).digest()
-
-
-def _signing_key(scope: str) -> bytes:
-    key = f"AWS4{SECRET_KEY}".encode()
-    for word in scope.split("/"):
-        key = _hmac(key, word)
-    return key
-
-
 def is_signed(method: str, url: str, headers: Mapping[str, str] | None = None) -> bool:
-    """Whether a store would accept the request (AWS4-HMAC-SHA256 in the query)."""
-    parts = urlsplit(url)
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    signature = query.pop("X-Amz-Signature")
-    sent = {name.lower(): value for name, value in (headers or {}).items()} | {"host": parts.netloc}
-    names = query["X-Amz-SignedHeaders"].split(";")
-    lines = [f"{name}:{sent.get(name, '').strip()}" for name in names]
-    ordered = "&".join(f"{quote(name, safe='')}={quote(query[name], safe='')}" for name in sorted(query))
-    canonical = [method, parts.path, ordered, *lines, "", ";".join(names), "UNSIGNED-PAYLOAD"]
-    scope = query["X-Amz-Credential"].partition("/")[2]
-    digest = hashlib.sha256("\n".join(canonical).encode()).hexdigest()
-    text = "\n".join(["AWS4-HMAC-SHA256", query["X-Amz-Date"], scope, digest])
-    return hmac.compare_digest(signature, _hmac(_signing_key(scope), text).hex())
-
-
-def query_of(url: str) -> dict[str, str]:
-    return dict(parse_qsl(urlsplit(url).query))
+    """Whether a store would accept the request."""
+    return accepts(method, url, SECRET_KEY, headers)
 
 
 @pytest.fixture
@@ -121,26 +94,27 @@ class TestPublic:
 
 class TestSignedUrls:
     def test_it_reads_one_file_for_a_while(self, backend: S3Backend, sink: Sink) -> None:
-        url = backend.signed_url(KEY, 60)
+        url = backend.signed_url(KEY, 60).url
         assert is_signed("GET", url)
         assert not is_signed("GET", url.replace("pre/f", "pre/g"))
         assert not is_signed("PUT", url)
         assert urlsplit(url).path == f"/bucket/pre/{QUOTED}"
-        query = query_of(url)
+        query = parameters_of(url)
         assert (query["X-Amz-Expires"], query["X-Amz-SignedHeaders"]) == ("60", "host")
         assert query["X-Amz-Credential"].startswith(f"{ACCESS_KEY}/")
         assert SECRET_KEY not in url
         assert sink.requests == []
 
     def test_type_and_disposition_of_the_answer_are_part_of_it(self, backend: S3Backend) -> None:
-        url = backend.signed_url("a", 60, content_type="text/x-odd", content_disposition='attachment; filename="ä.txt"')
-        query = query_of(url)
+        wished = LinkOptions(content_type="text/x-odd", content_disposition='attachment; filename="a b.txt"')
+        url = backend.signed_url("a", 60, wished).url
+        query = parameters_of(url)
         assert query["response-content-type"] == "text/x-odd"
-        assert query["response-content-disposition"] == 'attachment; filename="ä.txt"'
+        assert query["response-content-disposition"] == 'attachment; filename="a b.txt"'
         assert is_signed("GET", url)
 
     def test_a_session_token_is_part_of_it(self, make_s3: MakeS3) -> None:
-        assert query_of(make_s3(session_token="token").signed_url("a", 60))["X-Amz-Security-Token"] == "token"
+        assert parameters_of(make_s3(session_token="token").signed_url("a", 60).url)["X-Amz-Security-Token"] == "token"
 
     @pytest.mark.parametrize("expires_in", [0, -1, 7 * 24 * 3600 + 1])
     def test_its_life_has_bounds(self, backend: S3Backend, expires_in: int) -> None:
@@ -173,7 +147,7 @@ class TestPut:
         request = self.request(backend)
         assert (request.method, dict(request.fields)) == ("PUT", {})
         assert is_signed("PUT", request.url, request.headers)
-        signed = set(query_of(request.url)["X-Amz-SignedHeaders"].split(";"))
+        signed = set(parameters_of(request.url)["X-Amz-SignedHeaders"].split(";"))
         assert {name.lower() for name in request.headers} | {"host"} == signed
         assert sink.requests == []
 
@@ -235,7 +209,7 @@ class TestPut:
 class TestPart:
     def test_length_and_place_are_signed(self, backend: S3Backend) -> None:
         request = backend.presign_part(KEY, "word.upload", 7, 60, size=11)
-        query = query_of(request.url)
+        query = parameters_of(request.url)
         assert (query["partNumber"], query["uploadId"]) == ("7", "upload")
         assert dict(request.headers) == {"Content-Length": "11"}
         assert is_signed("PUT", request.url, request.headers)
@@ -274,8 +248,8 @@ class TestPost:
 
     def test_the_policy_is_signed(self, backend: S3Backend) -> None:
         request, _ = self.request(backend)
-        scope = request.fields["x-amz-credential"].partition("/")[2]
-        signature = _hmac(_signing_key(scope), request.fields["policy"]).hex()
+        scope = tuple(request.fields["x-amz-credential"].split("/")[1:])
+        signature = mac(signing_key(SECRET_KEY, scope), request.fields["policy"]).hex()
         assert request.fields["x-amz-signature"] == signature
 
     def test_a_form_that_must_not_overwrite_is_refused(self, backend: S3Backend) -> None:

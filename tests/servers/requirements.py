@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -40,3 +41,11 @@ def need_binary(server: str, path: Path | None, package: str, environment: Mappi
     if path is None or not path.is_file():
         unavailable(f"{server} needs: pip install {package}", environment)
     return path
+
+
+def need_program(server: str, names: Iterable[str], package: str, environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the path of a program that the system's packages bring, by the first of its names that is there."""
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        unavailable(f"{server} needs: apt-get install {package}", environment)
+    return Path(found)

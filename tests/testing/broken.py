@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from uploadkit.backends.capabilities import Capabilities, capabilities
 from uploadkit.backends.memory import MemoryBackend, _Stored
+from uploadkit.disposition import safe_disposition
 from uploadkit.exceptions import AlreadyExistsError, NotFoundError
 from uploadkit.keys import check_key
 from uploadkit.models import FileInfo, SaveOptions
@@ -398,6 +399,31 @@ class MovesByCopying(MemoryBackend):
 class MovesOverFiles(MemoryBackend):
     def move(self, source: str, target: str, *, overwrite: bool = False) -> FileInfo:
         return super().move(source, target, overwrite=True)
+
+
+class _StoresDispositions(MemoryBackend):
+    """Stores a disposition with the file's name where none is given, as stores do that serve files themselves."""
+
+    def _publish(self, key: str, content: bytes, checksum: str | None, options: SaveOptions) -> FileInfo:
+        kept = options.content_disposition or safe_disposition(key, options.content_type)
+        return super()._publish(key, content, checksum, replace(options, content_disposition=kept))
+
+
+class MovesWithTheOldName(_StoresDispositions):
+    """Takes the disposition for given in any case."""
+
+
+class CopiesWithTheOldName(_StoresDispositions):
+    def copy(self, source: str, target: str, options: SaveOptions) -> FileInfo:
+        found = options.content_disposition or self.stat(source).content_disposition
+        return super().copy(source, target, replace(options, content_disposition=found))
+
+
+class MovesWithoutDisposition(MemoryBackend):
+    def move(self, source: str, target: str, *, overwrite: bool = False) -> FileInfo:
+        stored = self._get(source)
+        self._files[source] = replace(stored, info=replace(stored.info, content_disposition=None))
+        return super().move(source, target, overwrite=overwrite)
 
 
 class SweepsFiles(MemoryBackend):

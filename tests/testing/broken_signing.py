@@ -8,7 +8,7 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from tests.testing.served import Request, Response, ServedBackend, Server
-from uploadkit.models import MAX_EXPIRY, PresignedRequest, SaveOptions, UploadPolicy
+from uploadkit.models import MAX_EXPIRY, FileInfo, LinkOptions, PresignedRequest, SaveOptions, SignedURL, UploadPolicy
 
 
 class WorksOnce(ServedBackend):
@@ -44,19 +44,16 @@ class AnswersWithoutDisposition(ServedBackend):
 
 
 class AlwaysAttaches(ServedBackend):
-    def read(self, request: Request) -> Response:
-        response = super().read(request)
-        return response._replace(headers={"Content-Disposition": "attachment", **response.headers})
+    def usual_disposition(self, info: FileInfo) -> str:
+        return "attachment"
 
 
 class BendsBounds(ServedBackend):
     def _bent(self, expires_in: int) -> int:
         return min(max(expires_in, 1), MAX_EXPIRY)
 
-    def signed_url(
-        self, key: str, expires_in: int, *, content_type: str | None = None, content_disposition: str | None = None
-    ) -> str:
-        return super().signed_url(key, self._bent(expires_in))
+    def signed_url(self, key: str, expires_in: int, options: LinkOptions | None = None) -> SignedURL:
+        return super().signed_url(key, self._bent(expires_in), options)
 
     def presign_upload(self, key: str, policy: UploadPolicy, expires_in: int) -> PresignedRequest:
         return super().presign_upload(key, policy, self._bent(expires_in))
@@ -75,11 +72,9 @@ class TakesAnyPresignedNumber(ServedBackend):
 
 
 class SignsFilesOnly(ServedBackend):
-    def signed_url(
-        self, key: str, expires_in: int, *, content_type: str | None = None, content_disposition: str | None = None
-    ) -> str:
+    def signed_url(self, key: str, expires_in: int, options: LinkOptions | None = None) -> SignedURL:
         self.stat(key)
-        return super().signed_url(key, expires_in)
+        return super().signed_url(key, expires_in, options)
 
 
 class ReadsMissingFilesAsEmpty(ServedBackend):
@@ -215,7 +210,7 @@ _NOTICED: dict[type[ServedBackend], tuple[str, ...]] = {
     SignsFilesOnly: ("signed_urls_need_no_file",),
     ReadsMissingFilesAsEmpty: ("signed_urls_need_no_file",),
     SignsNoKey: ("signed_urls_are_of_one_key", "direct_puts_are_of_one_key"),
-    SignsNoMethod: ("signed_urls_only_read",),
+    SignsNoMethod: ("signed_urls_only_read", "signed_urls_are_of_one_method"),
     SignsNoQuery: (
         *("signed_urls_cannot_be_changed", "presigned_parts_are_of_one_number", "presigned_parts_are_of_one_upload"),
     ),
@@ -226,7 +221,13 @@ _NOTICED: dict[type[ServedBackend], tuple[str, ...]] = {
         *("signed_urls_cannot_be_changed", "direct_puts_cannot_be_changed"),
         *("forms_cannot_be_changed", "presigned_parts_cannot_be_changed"),
     ),
-    NeverExpires: ("signed_urls_expire", "direct_puts_expire", "forms_expire", "presigned_parts_expire"),
+    NeverExpires: (
+        "signed_urls_expire",
+        "signed_urls_live_from_their_moment",
+        "direct_puts_expire",
+        "forms_expire",
+        "presigned_parts_expire",
+    ),
     StoresWhenPresigning: ("direct_puts_store_the_file", "forms_store_the_file"),
     LosesTheLastByteOnTheWay: ("direct_puts_store_the_file", "presigned_parts_make_the_file"),
     DropsMetadataOnTheWay: ("direct_puts_store_the_attributes", "forms_store_the_attributes"),

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
@@ -20,11 +20,12 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
 
-from uploadkit.backends.memory import MemoryBackend
+from tests.testing.streamed import StreamedBackend
+from uploadkit.disposition import safe_disposition
 from uploadkit.exceptions import AlreadyExistsError, BackendError, NotFoundError
 from uploadkit.filetypes import content_type_for
 from uploadkit.keys import check_key
-from uploadkit.models import PresignedRequest, SaveOptions, UploadPolicy, check_expiry
+from uploadkit.models import FileInfo, LinkOptions, PresignedRequest, SaveOptions, SignedURL, UploadPolicy, check_expiry
 
 #: Which header carries which attribute; metadata is JSON, which is ASCII.
 _ATTRIBUTES = {
@@ -57,7 +58,7 @@ class RefusedError(Exception):
     """A request that the signature does not cover."""
 
 
-class ServedBackend(MemoryBackend):
+class ServedBackend(StreamedBackend):
     """Signs with a secret of its own; its server asks it about every request."""
 
     name = "served"
@@ -67,11 +68,12 @@ class ServedBackend(MemoryBackend):
         self._secret = secrets.token_bytes(32)
         self._base = server.mount(self.answer)
 
-    def signed_url(
-        self, key: str, expires_in: int, *, content_type: str | None = None, content_disposition: str | None = None
-    ) -> str:
-        asked = {"as-type": content_type, "as-disposition": content_disposition}
-        return self._sign("GET", key, expires_in, {name: value for name, value in asked.items() if value})
+    def signed_url(self, key: str, expires_in: int, options: LinkOptions | None = None) -> SignedURL:
+        options = options or LinkOptions()
+        end = _end(expires_in, options.signed_at)
+        asked = {"as-type": options.content_type, "as-disposition": options.content_disposition}
+        query = {name: value for name, value in asked.items() if value}
+        return SignedURL(self._sign(options.method, key, end, query), end)
 
     def presign_upload(self, key: str, policy: UploadPolicy, expires_in: int) -> PresignedRequest:
         attributes = _attributes(key, policy.options)
@@ -80,22 +82,22 @@ class ServedBackend(MemoryBackend):
             return PresignedRequest("POST", self._base, end, self._form(key, policy, attributes, end))
         once = {} if policy.options.overwrite else {"if-none-match": "*"}
         headers = {**attributes, **once, "content-length": str(policy.max_size)}
-        return PresignedRequest("PUT", self._sign("PUT", key, expires_in, {}, headers), end, headers=headers)
+        return PresignedRequest("PUT", self._sign("PUT", key, end, {}, headers), end, headers=headers)
 
     def presign_part(
         self, key: str, upload_id: str, number: int, expires_in: int, *, size: int | None = None
     ) -> PresignedRequest:
         query = {"upload": upload_id, "part": str(self.part_limits.check_number(number))}
         headers = {} if size is None else {"content-length": str(size)}
-        url = self._sign("PUT", key, expires_in, query, headers)
-        return PresignedRequest("PUT", url, _end(expires_in), headers=headers)
+        end = _end(expires_in)
+        return PresignedRequest("PUT", self._sign("PUT", key, end, query, headers), end, headers=headers)
 
     # The server's side: each step is a method, so that a broken backend can leave it out.
 
     def answer(self, request: Request) -> Response:
         """Answer a request."""
         try:
-            act = {"GET": self.read, "PUT": self.store, "POST": self.store_form}[request.method]
+            act = {"GET": self.read, "HEAD": self.look_up, "PUT": self.store, "POST": self.store_form}[request.method]
             return act(request)
         except NotFoundError:
             return Response(404)
@@ -107,9 +109,17 @@ class ServedBackend(MemoryBackend):
     def read(self, request: Request) -> Response:
         self.verify(request)
         info, stream = self.open_snapshot(request.key)
-        found = {"Content-Type": request.query.get("as-type") or info.content_type}
-        found["Content-Disposition"] = request.query.get("as-disposition") or info.content_disposition
-        return Response(200, {name: value for name, value in found.items() if value}, stream.read())
+        content_type = request.query.get("as-type") or str(info.content_type)
+        disposition = request.query.get("as-disposition") or info.content_disposition
+        found = {"Content-Type": content_type, "Content-Disposition": disposition or self.usual_disposition(info)}
+        return Response(200, found, stream.read())
+
+    def look_up(self, request: Request) -> Response:
+        return self.read(request)
+
+    def usual_disposition(self, info: FileInfo) -> str:
+        """Return what is answered for a file that was stored without a disposition."""
+        return safe_disposition(info.key, info.content_type)
 
     def store(self, request: Request) -> Response:
         self.verify(request)
@@ -165,11 +175,10 @@ class ServedBackend(MemoryBackend):
         return json.dumps([method, key, sorted(query.items()), sorted(headers.items())])
 
     def _sign(
-        self, method: str, key: str, expires_in: int, query: Mapping[str, str], headers: Mapping[str, str] | None = None
+        self, method: str, key: str, end: datetime, query: Mapping[str, str], headers: Mapping[str, str] | None = None
     ) -> str:
-        expires = str(time.time() + check_expiry(expires_in))
         names = " ".join(sorted(headers or {}))
-        signed = {**query, "expires": expires, "headers": names}
+        signed = {**query, "expires": str(end.timestamp()), "headers": names}
         signature = self._signature(self.signed_text(method, check_key(key), signed, headers or {}))
         return f"{self._base}/{quote(key)}?{urlencode({**signed, 'signature': signature}, quote_via=quote)}"
 
@@ -195,7 +204,7 @@ class Server:
             def answer(self) -> None:
                 server.answer(self)
 
-            do_GET = do_PUT = do_POST = do_DELETE = answer
+            do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = answer
 
             def log_message(self, *_: object) -> None: ...
 
@@ -223,7 +232,8 @@ class Server:
         for header, value in {**response.headers, "Content-Length": str(len(response.body))}.items():
             handler.send_header(header, value)
         handler.end_headers()
-        handler.wfile.write(response.body)
+        if handler.command != "HEAD":
+            handler.wfile.write(response.body)
 
     def close(self) -> None:
         """Stop, and wait for what is still being answered."""
@@ -267,5 +277,7 @@ def _parsed(request: Request) -> tuple[dict[str, str], bytes]:
         return {name.lower(): value for name, value in fields.items()}, file.read()
 
 
-def _end(expires_in: int) -> datetime:
-    return datetime.fromtimestamp(time.time() + check_expiry(expires_in), timezone.utc)
+def _end(expires_in: int, signed_at: datetime | None = None) -> datetime:
+    """Return when a life ends that began at ``signed_at``, in whole seconds, or now."""
+    began = datetime.now(timezone.utc) if signed_at is None else signed_at.replace(microsecond=0)
+    return began + timedelta(seconds=check_expiry(expires_in))

@@ -11,18 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.testing import broken, broken_multipart, broken_signing
+from tests.testing import broken, broken_links, broken_multipart, broken_signing, broken_streaming
 from uploadkit.backends.capabilities import Capabilities
 from uploadkit.backends.local import LocalBackend
 from uploadkit.backends.memory import MemoryBackend
 from uploadkit.testing import CHECKS, BackendContract, Subject, run_checks
 from uploadkit.testing.checks_completion import COMPLETION
 from uploadkit.testing.checks_direct import DIRECT
+from uploadkit.testing.checks_downloads import DOWNLOADS
 from uploadkit.testing.checks_forms import FORMS
 from uploadkit.testing.checks_multipart import MULTIPART
 from uploadkit.testing.checks_parts import PRESIGNED_PARTS
 from uploadkit.testing.checks_powers import _calls
 from uploadkit.testing.checks_signing import SIGNING
+from uploadkit.testing.checks_streaming import STREAMING
 from uploadkit.testing.subject import put
 
 #: Each broken backend with a check that has to notice it.
@@ -86,14 +88,19 @@ BROKEN = [
     (broken.CopiesWithOldMetadata, "copies_within"),
     (broken.MovesByCopying, "moves_within"),
     (broken.MovesOverFiles, "moves_within"),
+    (broken.MovesWithTheOldName, "copies_have_their_own_disposition"),
+    (broken.CopiesWithTheOldName, "copies_have_their_own_disposition"),
+    (broken.MovesWithoutDisposition, "copies_have_their_own_disposition"),
     (broken.SweepsFiles, "sweeping_spares_files"),
     (broken.LooksThenStores, "one_thread_wins"),
     (broken.WritesInTwoSteps, "overwriting_threads_never_mix"),
     (broken.WritesInTwoSteps, "readers_see_whole_files"),
     *broken_multipart.BROKEN,
+    *broken_streaming.BROKEN,
 ]
 _BY_NAME = {check.name: check for check in CHECKS}
-_NEEDS_A_SERVER = {function.__name__ for function in (*SIGNING, *DIRECT, *FORMS, *PRESIGNED_PARTS)}
+_NEEDS_STREAMING = {function.__name__ for function in STREAMING}
+_NEEDS_A_SERVER = {function.__name__ for function in (*SIGNING, *DOWNLOADS, *DIRECT, *FORMS, *PRESIGNED_PARTS)}
 
 
 @pytest.mark.parametrize(("backend", "check"), BROKEN, ids=lambda value: getattr(value, "__name__", value))
@@ -101,7 +108,7 @@ def test_a_broken_promise_is_noticed(backend: type[MemoryBackend], check: str) -
     report = run_checks(backend, checks=[_BY_NAME[check]])
     assert not report.kept
     # The kit's own sentence, or the error of the library with which the backend failed; never a slip of the kit's.
-    errors = ("AssertionError", "NotFoundError", "AlreadyExists", "IntegrityError", "Unsupported")
+    errors = ("AssertionError", "NotFoundError", "AlreadyExists", "IntegrityError", "Unavailable", "Unsupported")
     assert report.results[0].detail.startswith(errors), report
 
 
@@ -112,7 +119,7 @@ def test_a_race_between_processes_is_noticed(tmp_path: Path) -> None:
 
 
 def test_every_check_can_fail() -> None:
-    noticed = {check for _, check in (*BROKEN, *broken_signing.BROKEN)}
+    noticed = {check for _, check in (*BROKEN, *broken_signing.BROKEN, *broken_links.BROKEN)}
     assert noticed | {"one_process_wins"} == set(_BY_NAME)
 
 
@@ -124,7 +131,7 @@ def test_a_sound_backend_keeps_the_contract_also_without_pytest() -> None:
     report = run_checks(MemoryBackend)
     assert report.kept, report
     unshown = {result.check.name for result in report.results if result.outcome == "not shown"}
-    assert unshown == {"one_process_wins", "sweeping_spares_files", *_NEEDS_A_SERVER}
+    assert unshown == {"one_process_wins", "sweeping_spares_files", *_NEEDS_STREAMING, *_NEEDS_A_SERVER}
     assert "no process_factory is given" in str(report)
 
 
@@ -146,6 +153,7 @@ def test_checks_without_the_power_are_not_shown_rather_than_passed() -> None:
         *("copies_within", "moves_within", "sweeping_spares_files", "opens_snapshots", "snapshots_are_of_one_content"),
         *("deletes_exactly_the_given_files", "deletes_hundreds_at_once"),
         *(function.__name__ for function in (*MULTIPART, *COMPLETION)),
+        *_NEEDS_STREAMING,
         *_NEEDS_A_SERVER,
     }
 

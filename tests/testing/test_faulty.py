@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import io
 
 import pytest
 
+from tests.testing.streamed import StreamedBackend
 from uploadkit.backends import capabilities
 from uploadkit.backends.local import LocalBackend
 from uploadkit.backends.memory import MemoryBackend
@@ -86,6 +88,31 @@ def test_a_snapshot_can_break_while_it_is_read(backend: FaultyBackend) -> None:
     assert (info.size, stream.read(3)) == (7, b"con")
     with pytest.raises(UnavailableError):
         stream.read(1)
+
+
+def test_a_stream_from_front_to_end_can_break_and_is_closed_with_its_wrapper(monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = StreamedBackend()
+    inside = io.BytesIO(b"content")
+    monkeypatch.setattr(inner, "stream_of", lambda content: inside)
+    backend = FaultyBackend(inner)
+    put(backend, "a", b"content")
+    backend.fail("open_stream", GONE, after_bytes=3)
+    power = capabilities(backend).streaming
+    assert power is not None
+    info, stream = power.open_stream("a")
+    assert (info.size, stream.read(3)) == (7, b"con")
+    with pytest.raises(UnavailableError):
+        stream.read(1)
+    stream.close()
+    assert inside.closed
+
+
+def test_a_source_that_breaks_is_left_open(backend: FaultyBackend) -> None:
+    source = io.BytesIO(b"content")
+    backend.fail("save", GONE, after_bytes=100)
+    backend.save("a", source, SaveOptions())
+    gc.collect()
+    assert not source.closed
 
 
 def test_the_limits_of_parts_are_those_of_the_backend_inside(backend: FaultyBackend) -> None:

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.testing import broken_signing
+from tests.testing import broken_links, broken_signing
 from tests.testing.served import ServedBackend, Server, serving
 from uploadkit.backends.protocol import Backend
 from uploadkit.testing import CHECKS, BackendContract, run_checks, visitor
 
+BROKEN = [*broken_signing.BROKEN, *broken_links.BROKEN]
 _BY_NAME = {check.name: check for check in CHECKS}
 
 
@@ -21,9 +22,7 @@ def server() -> Iterator[Server]:
         yield server
 
 
-@pytest.mark.parametrize(
-    ("backend", "check"), broken_signing.BROKEN, ids=lambda value: getattr(value, "__name__", value)
-)
+@pytest.mark.parametrize(("backend", "check"), BROKEN, ids=lambda value: getattr(value, "__name__", value))
 def test_a_broken_promise_is_noticed(
     backend: type[ServedBackend], check: str, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

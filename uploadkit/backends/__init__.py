@@ -13,6 +13,7 @@ from .capabilities import (
     SupportsRange,
     SupportsSigning,
     SupportsSnapshot,
+    SupportsStreaming,
     SupportsSweep,
     capabilities,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "SupportsRange",
     "SupportsSigning",
     "SupportsSnapshot",
+    "SupportsStreaming",
     "SupportsSweep",
     "capabilities",
     "create_backend",

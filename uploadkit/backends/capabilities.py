@@ -6,12 +6,12 @@ wrapper (or a backend whose powers depend on its settings) answers for itself wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import BinaryIO, Protocol, runtime_checkable
+from typing import Any, BinaryIO, Protocol, runtime_checkable
 
-from ..models import FileInfo, Part, PartLimits, PresignedRequest, SaveOptions, UploadPolicy
+from ..models import FileInfo, LinkOptions, Part, PartLimits, PresignedRequest, SaveOptions, SignedURL, UploadPolicy
 from .protocol import Backend
 
 
@@ -92,6 +92,23 @@ class SupportsSnapshot(Protocol):
 
 
 @runtime_checkable
+class SupportsStreaming(Protocol):
+    """Can give a file from front to end as it arrives, with little memory."""
+
+    def open_stream(self, key: str, start: int = 0, length: int | None = None) -> tuple[FileInfo, BinaryIO]:
+        """Return what is known of the whole file, and ``length`` bytes (None: all) of it from ``start``.
+
+        All bytes are of the content that the `FileInfo` tells of; if it is replaced meanwhile, reading fails. The
+        stream need not be seekable. It may hold a connection until it is read to its end or closed; a connection that
+        breaks is made up for. Bytes are handed out as they come, so no checksum is held against them.
+
+        :raises NotFoundError: if there is no such file.
+        :raises ValueError: if ``start`` or ``length`` is negative.
+        """
+        ...
+
+
+@runtime_checkable
 class SupportsBatchDelete(Protocol):
     """Can remove many files at once."""
 
@@ -108,13 +125,12 @@ class SupportsBatchDelete(Protocol):
 class SupportsSigning(Protocol):
     """Can hand out links that work without credentials for a while."""
 
-    def signed_url(
-        self, key: str, expires_in: int, *, content_type: str | None = None, content_disposition: str | None = None
-    ) -> str:
-        """Return a URL that reads the file until ``expires_in`` seconds from now; no network, the file need not exist.
+    def signed_url(self, key: str, expires_in: int, options: LinkOptions | None = None) -> SignedURL:
+        """Return a URL that reads the file until ``expires_in`` seconds after ``options.signed_at``, or from now.
 
-        :param content_type: The media type to answer with instead of the stored one.
-        :param content_disposition: The ``Content-Disposition`` to answer with instead of the stored one.
+        It takes no network but where only another service can sign, and the file need not exist. It ends sooner
+        where the credentials that sign it do.
+
         :raises ValueError: if ``expires_in`` is not between 1 second and seven days.
         :raises NotSupportedError: if the backend's options make such links impossible.
         """
@@ -211,6 +227,7 @@ class Capabilities:
     move: SupportsMove | None = None
     sweep: SupportsSweep | None = None
     snapshot: SupportsSnapshot | None = None
+    streaming: SupportsStreaming | None = None
     batch_delete: SupportsBatchDelete | None = None
     signing: SupportsSigning | None = None
     direct_upload: SupportsDirectUpload | None = None
@@ -236,18 +253,36 @@ class AnswersForItself(Protocol):
 
 def capabilities(backend: Backend) -> Capabilities:
     """Return the optional powers of ``backend``."""
-    if isinstance(backend, AnswersForItself):
-        return backend.capabilities()
-    return Capabilities(
-        range=backend if isinstance(backend, SupportsRange) else None,
-        listing=backend if isinstance(backend, SupportsListing) else None,
-        copy=backend if isinstance(backend, SupportsCopy) else None,
-        move=backend if isinstance(backend, SupportsMove) else None,
-        sweep=backend if isinstance(backend, SupportsSweep) else None,
-        snapshot=backend if isinstance(backend, SupportsSnapshot) else None,
-        batch_delete=backend if isinstance(backend, SupportsBatchDelete) else None,
-        signing=backend if isinstance(backend, SupportsSigning) else None,
-        direct_upload=backend if isinstance(backend, SupportsDirectUpload) else None,
-        multipart=backend if isinstance(backend, SupportsMultipart) else None,
-        presigned_parts=backend if isinstance(backend, SupportsPresignedParts) else None,
-    )
+    return backend.capabilities() if isinstance(backend, AnswersForItself) else declared(backend)
+
+
+def declared(backend: Backend) -> Capabilities:
+    """Return the powers that ``backend`` has methods for, whether or not its options let it use them."""
+    found: dict[str, Any] = {power: backend for power, members in _MEMBERS.items() if _has(backend, members)}
+    return Capabilities(**found)
+
+
+def _members(protocol: type) -> tuple[str, ...]:
+    named = {**vars(protocol), **protocol.__annotations__}
+    return tuple(name for name in named if not name.startswith("_"))
+
+
+def _has(backend: Backend, members: Iterable[str]) -> bool:
+    return all(getattr(backend, name, None) is not None for name in members)
+
+
+#: What a backend must have for each power. `isinstance` looks for the same, and takes several times as long.
+_MEMBERS = {
+    "range": _members(SupportsRange),
+    "listing": _members(SupportsListing),
+    "copy": _members(SupportsCopy),
+    "move": _members(SupportsMove),
+    "sweep": _members(SupportsSweep),
+    "snapshot": _members(SupportsSnapshot),
+    "streaming": _members(SupportsStreaming),
+    "batch_delete": _members(SupportsBatchDelete),
+    "signing": _members(SupportsSigning),
+    "direct_upload": _members(SupportsDirectUpload),
+    "multipart": _members(SupportsMultipart),
+    "presigned_parts": _members(SupportsPresignedParts),
+}

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, BinaryIO, NoReturn
 from urllib.parse import quote
 
-from ..models import FileInfo, Part, PartLimits, PresignedRequest, SaveOptions, UploadPolicy
+from ..models import FileInfo, LinkOptions, Part, PartLimits, PresignedRequest, SaveOptions, SignedURL, UploadPolicy
 from ..remotepath import RemotePath
 from ..streams import check_range
 from ._cloud.bucket import place_of
 from ._factory import options_factory
-from ._gcs import copying, reading, saving, signing, uploads
+from ._gcs import copying, links, reading, saving, signing, streaming, uploads
 from ._gcs.listing import objects, remove_all
 from ._gcs.objects import info_of
 from ._gcs.options import DEFAULT_ENDPOINT, GCSOptions
 from ._gcs.wire import Wire
+from .capabilities import Capabilities, declared
 from .registry import BackendFactory
 
 _LISTED = "name,size,contentType,timeCreated,updated,generation"
@@ -43,6 +45,13 @@ class GCSBackend:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A GCSBackend cannot be pickled: it may hold credentials. Make one in each process.")
+
+    def capabilities(self) -> Capabilities:
+        """Return its powers; without credentials there is nothing to sign with."""
+        found = declared(self)
+        if not self._options.is_anonymous:
+            return found
+        return replace(found, signing=None, direct_upload=None, presigned_parts=None)
 
     def save(self, key: str, stream: BinaryIO, options: SaveOptions) -> FileInfo:
         return saving.save(self._wire, key, stream, options)
@@ -73,6 +82,10 @@ class GCSBackend:
     def open_snapshot(self, key: str) -> tuple[FileInfo, BinaryIO]:
         return reading.open_file(self._wire, key)
 
+    def open_stream(self, key: str, start: int = 0, length: int | None = None) -> tuple[FileInfo, BinaryIO]:
+        check_range(start, length)
+        return streaming.open_stream(self._wire, key, start, length)
+
     def list_files(self, prefix: str = "") -> Iterator[FileInfo]:
         for found in objects(self._wire, self._place.prefix + prefix, _LISTED):
             key = self._place.key(found["name"])
@@ -88,10 +101,8 @@ class GCSBackend:
     def sweep(self, older_than: timedelta = timedelta(hours=24)) -> int:
         return uploads.sweep(self._wire, older_than)
 
-    def signed_url(
-        self, key: str, expires_in: int, *, content_type: str | None = None, content_disposition: str | None = None
-    ) -> str:
-        return signing.signed_url(self._wire, key, expires_in, content_type, content_disposition)
+    def signed_url(self, key: str, expires_in: int, options: LinkOptions | None = None) -> SignedURL:
+        return links.signed_url(self._wire, key, expires_in, options or LinkOptions())
 
     def presign_upload(self, key: str, policy: UploadPolicy, expires_in: int) -> PresignedRequest:
         return signing.presign_upload(self._wire, key, policy, expires_in)

@@ -107,6 +107,11 @@ class LocalBackend:
         with self._opened(key) as (fd, _):
             return cast("BinaryIO", io.BufferedReader(io.FileIO(os.dup(fd), "rb")))
 
+    def open_snapshot(self, key: str) -> tuple[FileInfo, BinaryIO]:
+        with self._opened(key) as (fd, root), translating("stat", key):
+            info = self._info(fd, key, attributes.read(fd, key, root))
+            return info, cast("BinaryIO", io.BufferedReader(io.FileIO(os.dup(fd), "rb")))
+
     def stat(self, key: str) -> FileInfo:
         with self._opened(key) as (fd, root), translating("stat", key):
             return self._info(fd, key, attributes.read(fd, key, root))

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from typing import Any, BinaryIO, NoReturn
 
 from ..exceptions import BackendError
 from ..filetypes import content_type_for
-from ..models import FileInfo, Part, PartLimits, PresignedRequest, SaveOptions, UploadPolicy
+from ..models import FileInfo, LinkOptions, Part, PartLimits, PresignedRequest, SaveOptions, SignedURL, UploadPolicy
 from ..remotepath import RemotePath
 from ..streams import check_range
 from ._cloud.bucket import place_of
 from ._factory import options_factory
-from ._s3 import copying, listing, reading, saving, signing, uploads
+from ._s3 import copying, links, listing, reading, saving, signing, streaming, uploads
 from ._s3.client import BACKEND, S3Calls
 from ._s3.errors import code_of, meaning_of_code
 from ._s3.files import bare_etag, info_of, look_up
 from ._s3.options import S3Options
+from .capabilities import Capabilities, declared
 from .registry import BackendFactory
 
 #: What stores answer that do not know how to delete several files at once.
@@ -56,6 +58,13 @@ class S3Backend:
     def __repr__(self) -> str:
         return f"S3Backend({self._place.uri('')!r})"
 
+    def capabilities(self) -> Capabilities:
+        """Return its powers; some options leave nothing that others could be given."""
+        found = declared(self)
+        if not self._options.can_sign_for_others:
+            return replace(found, signing=None, direct_upload=None, presigned_parts=None)
+        return found if self._options.can_be_linked_to else replace(found, signing=None)
+
     def save(self, key: str, stream: BinaryIO, options: SaveOptions) -> FileInfo:
         return saving.save(self._calls, key, stream, options)
 
@@ -83,6 +92,10 @@ class S3Backend:
 
     def open_snapshot(self, key: str) -> tuple[FileInfo, BinaryIO]:
         return reading.open_snapshot(self._calls, key)
+
+    def open_stream(self, key: str, start: int = 0, length: int | None = None) -> tuple[FileInfo, BinaryIO]:
+        check_range(start, length)
+        return streaming.open_stream(self._calls, key, start, length)
 
     def list_files(self, prefix: str = "") -> Iterator[FileInfo]:
         for found in listing.listed(self._calls, self._place.prefix + prefix):
@@ -112,10 +125,8 @@ class S3Backend:
     def sweep(self, older_than: timedelta = timedelta(hours=24)) -> int:
         return listing.sweep(self._calls, older_than)
 
-    def signed_url(
-        self, key: str, expires_in: int, *, content_type: str | None = None, content_disposition: str | None = None
-    ) -> str:
-        return signing.signed_url(self._calls, key, expires_in, content_type, content_disposition)
+    def signed_url(self, key: str, expires_in: int, options: LinkOptions | None = None) -> SignedURL:
+        return links.signed_url(self._calls, key, expires_in, options or LinkOptions())
 
     def presign_upload(self, key: str, policy: UploadPolicy, expires_in: int) -> PresignedRequest:
         return signing.presign_upload(self._calls, key, policy, expires_in)

@@ -8,6 +8,7 @@ from typing import Literal
 
 from .checks_completion import COMPLETION
 from .checks_direct import DIRECT
+from .checks_downloads import DOWNLOADS
 from .checks_forms import FORMS
 from .checks_multipart import MULTIPART
 from .checks_parts import PRESIGNED_PARTS
@@ -16,6 +17,8 @@ from .checks_races import RACES
 from .checks_reading import READING
 from .checks_saving import SAVING
 from .checks_signing import SIGNING
+from .checks_snapshots import SNAPSHOTS
+from .checks_streaming import STREAMING
 from .gaps import check_gaps, run_check
 from .subject import BackendMaker, Check, NotShown, Subject
 
@@ -23,9 +26,9 @@ from .subject import BackendMaker, Check, NotShown, Subject
 CHECKS: tuple[Check, ...] = tuple(
     Check.of(function)
     for function in (
-        *(*SAVING, *READING, *POWERS, *RACES),
+        *(*SAVING, *READING, *POWERS, *SNAPSHOTS, *STREAMING, *RACES),
         *(*MULTIPART, *COMPLETION),
-        *(*SIGNING, *DIRECT, *FORMS, *PRESIGNED_PARTS),
+        *(*SIGNING, *DOWNLOADS, *DIRECT, *FORMS, *PRESIGNED_PARTS),
     )
 )
 

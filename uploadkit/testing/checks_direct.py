@@ -53,10 +53,14 @@ def must_accept(answer: Answer, backend: Backend, key: str, content: bytes = CON
 
 
 def must_have(backend: Backend, key: str, options: SaveOptions) -> None:
-    """Fail unless the file has these attributes, and the content type that belongs to a ``.jpg`` if they have none."""
+    """Fail unless the file has these attributes, and the content type that belongs to a ``.jpg`` if they have none.
+
+    Where no disposition is given, the backend may have one of its own.
+    """
     info = backend.stat(key)
     must(info.content_type == (options.content_type or "image/jpeg"), f"the content type is {info.content_type!r}")
-    must(info.content_disposition == options.content_disposition, f"the disposition is {info.content_disposition!r}")
+    kept = options.content_disposition in (None, info.content_disposition)
+    must(kept, f"the disposition is {info.content_disposition!r}")
     must(info.cache_control == options.cache_control, f"the cache control is {info.cache_control!r}")
     must(dict(info.metadata) == dict(options.metadata), f"the metadata is {info.metadata!r}")
 

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import io
-import threading
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from itertools import count
-from typing import BinaryIO
 
 from ..backends.capabilities import Capabilities, capabilities
 from ..backends.protocol import Backend
-from ..exceptions import AlreadyExistsError, BackendError, NotFoundError, NotSupportedError
-from ..models import FileInfo, PartLimits, SaveOptions, UploadPolicy
+from ..exceptions import AlreadyExistsError, NotFoundError, NotSupportedError
+from ..models import PartLimits, SaveOptions, UploadPolicy
+from ..operations import copy, move
 from .names import HARD_KEYS
 from .subject import NotShown, Subject, absent, get, must, must_raise, put
 
 _MANY = 150
-_SNAPSHOTS = 20
-_STEP = 1000
 
 
 def powers_are_declared_honestly(subject: Subject) -> None:
@@ -137,6 +133,25 @@ def moves_within(subject: Subject) -> None:
     must(get(backend, "taken") == b"content" and absent(backend, "f/b"), "moving with overwrite did not replace")
 
 
+def copies_have_their_own_disposition(subject: Subject) -> None:
+    """A disposition that was given goes along with a copied or moved file; one that was not never names the old one."""
+    backend = subject.make()
+    given = 'attachment; filename="its own.txt"'
+    for number, act in enumerate((copy, move)):
+        old, new = f"old-name-{number}.html", f"new-name-{number}.html"
+        put(backend, old, b"x")
+        act(backend, old, new)
+        found = backend.stat(new).content_disposition
+        must(old not in str(found), f"{act.__name__} to {new!r} gives it the disposition {found!r}")
+        try:
+            backend.save(f"own-{old}", io.BytesIO(b"x"), SaveOptions(content_disposition=given))
+        except NotSupportedError:
+            continue
+        act(backend, f"own-{old}", f"own-{new}")
+        found = backend.stat(f"own-{new}").content_disposition
+        must(found == given, f"{act.__name__} makes the given disposition {found!r}")
+
+
 def sweeping_spares_files(subject: Subject) -> None:
     """Sweeping removes no file that was saved."""
     backend = subject.make()
@@ -147,49 +162,6 @@ def sweeping_spares_files(subject: Subject) -> None:
     put(backend, "uploadkit-a", b"content")
     must(power.sweep(timedelta(0)) == 0, "a saved file counted as left over")
     must(get(backend, "uploadkit-a") == b"content", "a saved file was swept")
-
-
-def opens_snapshots(subject: Subject) -> None:
-    """A snapshot is what stat and open give, in one step; of what is not there it is a NotFoundError at once."""
-    backend = subject.make()
-    power = capabilities(backend).snapshot
-    if power is None:
-        raise NotShown("the backend does not declare snapshot")
-    put(backend, "a.txt", b"old")
-    info, stream = power.open_snapshot("a.txt")
-    with stream:
-        must(info == backend.stat("a.txt"), "the snapshot tells other things than stat")
-        must(stream.read() == b"old" and stream.seek(1) == 1 and stream.read() == b"ld", "the snapshot has other bytes")
-    error = must_raise(NotFoundError, lambda: power.open_snapshot("missing"), "a snapshot of a missing file")
-    must(getattr(error, "key", None) == "missing", "the error does not name the key")
-
-
-def snapshots_are_of_one_content(subject: Subject) -> None:
-    """The info and the bytes of a snapshot belong together, also while others overwrite the file."""
-    backend = subject.make()
-    power = capabilities(backend).snapshot
-    if power is None:
-        raise NotShown("the backend does not declare snapshot")
-    done = threading.Event()
-
-    def overwrite() -> None:
-        for number in count(1):
-            if done.is_set():
-                return
-            put(backend, "a", _numbered(number), overwrite=True)
-
-    put(backend, "a", _numbered(0))
-    writer = threading.Thread(target=overwrite)
-    writer.start()
-    try:
-        snapshots = [_read_snapshot(*power.open_snapshot("a")) for _ in range(_SNAPSHOTS)]
-    finally:
-        done.set()
-        writer.join()
-    must(any(content for _, content in snapshots), "no snapshot could be read")
-    for info, content in snapshots:
-        must(content is None or len(content) == info.size, "a snapshot has the size of another content")
-        must(content is None or content == _numbered(content[0]), "a snapshot has bytes of two contents")
 
 
 def deletes_exactly_the_given_files(subject: Subject) -> None:
@@ -235,9 +207,8 @@ POWERS = (
     lists_by_prefix,
     copies_within,
     moves_within,
+    copies_have_their_own_disposition,
     sweeping_spares_files,
-    opens_snapshots,
-    snapshots_are_of_one_content,
     deletes_exactly_the_given_files,
     deletes_hundreds_at_once,
 )
@@ -253,6 +224,7 @@ def _calls() -> Mapping[str, Mapping[str, tuple[object, ...]]]:
         "move": {"move": ("a", "b")},
         "sweep": {"sweep": ()},
         "snapshot": {"open_snapshot": ("a",)},
+        "streaming": {"open_stream": ("a",)},
         "batch_delete": {"delete_many": (["a"],)},
         "signing": {"signed_url": ("a", 60)},
         "direct_upload": {"presign_upload": ("a", UploadPolicy(1, 1), 60)},
@@ -265,20 +237,6 @@ def _calls() -> Mapping[str, Mapping[str, tuple[object, ...]]]:
         },
         "presigned_parts": {"presign_part": (*upload, 1, 60)},
     }
-
-
-def _numbered(number: int) -> bytes:
-    """A content that tells its number by every byte and by its length."""
-    return bytes([number % 256]) * (_STEP + number % 256)
-
-
-def _read_snapshot(info: FileInfo, stream: BinaryIO) -> tuple[FileInfo, bytes | None]:
-    """Read a snapshot; None if its file is gone meanwhile, which is allowed once it is open."""
-    with stream:
-        try:
-            return info, stream.read()
-        except BackendError:
-            return info, None
 
 
 def _iterated(result: object) -> Iterator[object]:

@@ -271,6 +271,7 @@ def _calls_of_powers(powers: Capabilities, key: str) -> dict[str, Callable[[], o
         "copy": ("copy", ("good", key, SaveOptions())),
         "move": ("move", ("good", key)),
         "snapshot": ("open_snapshot", (key,)),
+        "streaming": ("open_stream", (key,)),
         "batch_delete": ("delete_many", ([key],)),
         "signing": ("signed_url", (key, 60)),
         "direct_upload": ("presign_upload", (key, UploadPolicy(1, 1), 60)),

@@ -124,16 +124,20 @@ class FaultyBackend:
         result = getattr(self.inner, method)(*args, **options)
         if fault.after_call:
             raise fault.error
-        if isinstance(result, tuple):  # a snapshot
-            return result[0], _breaking(result[1], fault)
-        return _breaking(result, fault)
+        if isinstance(result, tuple):  # of what is known and the stream
+            return result[0], _breaking(result[1], fault, owned=True)
+        return _breaking(result, fault, owned=True)
 
 
 class _Breaking(io.RawIOBase):
-    """Passes a stream on and raises after some bytes."""
+    """Passes a stream on and raises after some bytes.
 
-    def __init__(self, stream: BinaryIO, fault: _Fault) -> None:
+    :param owned: Whether the stream is closed with this one, as one that was opened is; a source is its caller's.
+    """
+
+    def __init__(self, stream: BinaryIO, fault: _Fault, *, owned: bool) -> None:
         self._stream = stream
+        self._owned = owned
         self._error = fault.error
         self._left = fault.after_bytes or 0
 
@@ -149,6 +153,11 @@ class _Breaking(io.RawIOBase):
         self._left -= len(piece)
         return len(piece)
 
+    def close(self) -> None:
+        if self._owned:
+            self._stream.close()
+        super().close()
 
-def _breaking(stream: BinaryIO, fault: _Fault) -> BinaryIO:
-    return cast("BinaryIO", _Breaking(stream, fault))
+
+def _breaking(stream: BinaryIO, fault: _Fault, *, owned: bool = False) -> BinaryIO:
+    return cast("BinaryIO", _Breaking(stream, fault, owned=owned))

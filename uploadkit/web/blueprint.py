@@ -7,23 +7,24 @@ from werkzeug.wrappers import Response
 
 from ..config import UploadConfiguration
 from ..exceptions import BackendError, InvalidKeyError, NotFoundError
-from ..keys import is_hidden
-from ..urls import not_served
-from .serving import file_response
+from ..keys import file_key
+from ..uploadset import UploadSet
+from .access import grant_for
+from .delivery import deliver
 
 uploads_mod: Blueprint = Blueprint("_uploads", "uploadkit", url_prefix="/_uploads")
 
 
 @uploads_mod.route("/<setname>/<path:filename>")
 def uploaded_file(setname: str, filename: str) -> Response:
-    """Serve a file of a set that may be served; an unknown set, file or name is the same 404."""
-    config: UploadConfiguration | None = getattr(current_app, "upload_set_config", {}).get(setname)
-    if config is None or is_hidden(filename):
+    """Serve a file to a visitor who may have it; an unknown set, file or name is the same 404."""
+    known: dict[str, UploadConfiguration] = getattr(current_app, "upload_set_config", {})
+    if setname not in known:
         abort(404)
-    if not config.settings.serve:
-        abort(404, not_served(setname, config) if current_app.debug else None)
+    uset = current_app.extensions.get("uploadkit_sets", {}).get(setname) or UploadSet(setname)
     try:
-        return file_response(config.backend, filename, request.environ)
+        key = file_key("", filename)
+        return deliver(uset, key, grant_for(uset, key, request), request)
     except (NotFoundError, InvalidKeyError):
         abort(404)
     except BackendError as error:

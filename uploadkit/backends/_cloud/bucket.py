@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import quote
 
+from ...disposition import safe_disposition
 from ...exceptions import ConfigError, InvalidKeyError
+from ...filetypes import content_type_for
 from ...keys import INTERNAL_FOLDER, MAX_KEY_BYTES, check_key
 from ...models import SaveOptions
 
@@ -30,7 +32,8 @@ class BucketOptions:
     :param custom_domain: The host, or ``https://host/path``, under which the bucket is public: a CDN. Implies
         ``public``.
     :param cache_control: The ``Cache-Control`` of files that are saved without one.
-    :param content_disposition: The ``Content-Disposition`` of files that are saved without one.
+    :param content_disposition: The ``Content-Disposition`` of files that are saved without one; None lets browsers
+        show what cannot run anything, and save the rest.
     :param metadata: Metadata for all files; what a file is saved with wins.
     :param connect_timeout: Seconds to wait for a connection.
     :param read_timeout: Seconds to wait for the next bytes of an answer.
@@ -71,10 +74,16 @@ class BucketOptions:
         except ValueError as error:
             raise ConfigError(str(error)) from error
 
-    def filled_in(self, options: SaveOptions) -> dict[str, Any]:
-        """Return disposition, cache control and metadata of a file: its own, else these."""
+    def filled_in(self, key: str, options: SaveOptions) -> dict[str, Any]:
+        """Return type, disposition, cache control and metadata of a file: its own, else these.
+
+        A disposition is always among them: what a bucket hands out itself must not run in a browser either.
+        """
+        content_type = options.content_type or content_type_for(key)
+        given = options.content_disposition or self.content_disposition
         return {
-            "content_disposition": options.content_disposition or self.content_disposition,
+            "content_type": content_type,
+            "content_disposition": given or safe_disposition(key, content_type),
             "cache_control": options.cache_control or self.cache_control,
             "metadata": {**self.metadata, **options.metadata},
         }

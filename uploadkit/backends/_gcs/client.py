@@ -14,7 +14,7 @@ from google.oauth2 import service_account
 
 from ...exceptions import ConfigError
 from .._cloud.clients import shared_client
-from .options import ANONYMOUS, GCSOptions
+from .options import GCSOptions
 
 
 def client_for(options: GCSOptions) -> Any:
@@ -58,7 +58,7 @@ def _make(options: GCSOptions) -> Any:
 
 def _credentials(options: GCSOptions) -> Any:
     given = options.credentials
-    if given == ANONYMOUS or (given is None and options.endpoint):
+    if options.is_anonymous:
         return AnonymousCredentials()
     if given is None or isinstance(given, Credentials):
         return given

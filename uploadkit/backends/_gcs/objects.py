@@ -9,7 +9,6 @@ from typing import Any
 import google_crc32c
 from google.api_core.datetime_helpers import from_rfc3339
 
-from ...filetypes import content_type_for
 from ...models import FileInfo, SaveOptions
 from ...streams import CHUNK_SIZE
 from .._cloud.metadata import as_headers, from_headers, own_words, stored_sha256, users_words
@@ -54,10 +53,10 @@ def attributes(
     :param word: The upload word.
     :param sha256: The digest of the content in hexadecimal, if it is known.
     """
-    chosen = defaults.filled_in(options)
+    chosen = defaults.filled_in(key, options)
     found = {
         "name": name,
-        "contentType": options.content_type or content_type_for(key),
+        "contentType": chosen["content_type"],
         "contentDisposition": chosen["content_disposition"],
         "cacheControl": chosen["cache_control"],
         "storageClass": defaults.storage_class,

@@ -65,6 +65,13 @@ class GCSOptions(BucketOptions):
             raise ConfigError("A client brings its own project, credentials and endpoint: set it or them, not both.")
 
     @property
+    def is_anonymous(self) -> bool:
+        """Whether requests carry no credentials."""
+        return self.client is None and (
+            self.credentials == ANONYMOUS or (self.credentials is None and self.endpoint is not None)
+        )
+
+    @property
     def client_identity(self) -> Hashable:
         """What clients must have in common to be shared."""
         return "gcs", self.project, freeze(self.credentials), self.endpoint, self.pool_size

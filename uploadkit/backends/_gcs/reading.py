@@ -12,11 +12,11 @@ from .._cloud.translate import Meaning
 from .objects import info_of
 from .wire import Answer, Request, Wire
 
-_PARTIAL = 206
-_OUT_OF_RANGE = 416
-_CHANGED = Meaning(PreconditionError, "the file changed while it was read", retryable=True)
+PARTIAL = 206
+OUT_OF_RANGE = 416
+CHANGED = Meaning(PreconditionError, "the file changed while it was read", retryable=True)
 #: How often a file may be replaced between looking it up and reading its first bytes, or these arrive damaged.
-_TRIES = 30
+TRIES = 30
 
 
 def open_file(wire: Wire, key: str, start: int = 0, length: int | None = None) -> tuple[FileInfo, BinaryIO]:
@@ -25,7 +25,7 @@ def open_file(wire: Wire, key: str, start: int = 0, length: int | None = None) -
     :raises NotFoundError: if there is no such file.
     """
     name = wire.place.stored(key)
-    for attempt in range(1, _TRIES + 1):
+    for attempt in range(1, TRIES + 1):
         info = info_of(key, wire.get(key, name, "open"))
         begin = min(start, info.size)
         end = info.size if length is None else min(begin + length, info.size)
@@ -34,7 +34,7 @@ def open_file(wire: Wire, key: str, start: int = 0, length: int | None = None) -
             first = fetch(begin, min(begin + min(FIRST_WINDOW, wire.options.read_ahead), end))
             return info, _reader(wire, info, fetch, begin, end, first)
         except (PreconditionError, NotFoundError, IntegrityError):
-            if attempt == _TRIES:
+            if attempt == TRIES:
                 raise
     raise AssertionError
 
@@ -61,14 +61,14 @@ def _fetch(wire: Wire, key: str, name: str, generation: str, start: int, end: in
     """
     if start >= end:
         return b""
-    request = Request("read", key, "GET", wire.url(name), refused=_CHANGED, media=True)
+    request = Request("read", key, "GET", wire.url(name), refused=CHANGED, media=True)
     request.params = {"alt": "media", "ifGenerationMatch": generation}
     request.headers = {"Range": f"bytes={start}-{end - 1}"}
-    request.accept = frozenset({_OUT_OF_RANGE})
+    request.accept = frozenset({OUT_OF_RANGE})
     answer = wire.send(request)
-    if answer.status == _OUT_OF_RANGE or answer.headers.get("x-goog-generation", generation) != generation:
+    if answer.status == OUT_OF_RANGE or answer.headers.get("x-goog-generation", generation) != generation:
         raise PreconditionError(  # of a server that ignores the condition
-            f"Could not read {key!r} on the {wire.name!r} backend: {_CHANGED.reason}.",
+            f"Could not read {key!r} on the {wire.name!r} backend: {CHANGED.reason}.",
             key=key,
             backend=wire.name,
             retryable=True,
@@ -77,7 +77,7 @@ def _fetch(wire: Wire, key: str, name: str, generation: str, start: int, end: in
 
 
 def _exactly(answer: Answer, start: int, end: int, key: str, backend: str) -> bytes:
-    content = answer.content if answer.status == _PARTIAL else answer.content[start:end]
+    content = answer.content if answer.status == PARTIAL else answer.content[start:end]
     if len(content) != end - start:
         raise UnavailableError(
             f"Could not read {key!r} on the {backend!r} backend: {len(content)} of {end - start} bytes arrived.",

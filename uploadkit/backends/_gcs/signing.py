@@ -1,28 +1,19 @@
-"""Signed URLs and presigned requests: V4 signatures, made here with a key or by Google's IAM without one."""
+"""Presigned requests: V4 signatures for those who store a file."""
 
 from __future__ import annotations
 
 import base64
-import json
 import re
 from datetime import datetime, timedelta, timezone
-from functools import partial
 from typing import Any
 
-from google.auth.credentials import AnonymousCredentials, Signing
-from google.auth.transport.requests import Request as AuthRequest
-
-from ...exceptions import NotSupportedError
-from ...filetypes import content_type_for
 from ...models import PresignedRequest, SaveOptions, UploadPolicy, check_expiry
 from .._cloud.metadata import as_headers
 from .._cloud.translate import translating
-from .client import credentials_of
+from .iam import end_of, signer_for, unable
 from .options import GCSOptions
 from .wire import Request, Wire
 
-_IAM = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts"
-_WAY_OUT = "give the option 'credentials' a service account's key, or credentials that impersonate a service account"
 #: Where a form's fields have other names than headers.
 _FORM_NAMES = {
     "content-type": "Content-Type",
@@ -31,44 +22,6 @@ _FORM_NAMES = {
     "x-goog-acl": "acl",
 }
 _UPPER = re.compile("([A-Z])")
-
-
-class IAMSigner(Signing):
-    """Signs as a service account whose private key Google keeps; it costs one request.
-
-    The account needs the permission ``iam.serviceAccounts.signBlob`` on itself.
-
-    :param wire: Sends the request.
-    :param email: The service account.
-    """
-
-    def __init__(self, wire: Wire, email: str) -> None:
-        self._wire = wire
-        self._email = email
-
-    def sign_bytes(self, message: bytes) -> bytes:
-        """Return the signature of ``message``."""
-        request = Request("sign", None, "POST", f"{_IAM}/{self._email}:signBlob", foreign=True)
-        request.headers = {"Content-Type": "application/json"}
-        request.body = json.dumps({"payload": base64.b64encode(message).decode()}).encode()
-        return base64.b64decode(self._wire.send(request).json()["signedBlob"])
-
-    @property
-    def signer_email(self) -> str:
-        """The service account."""
-        return self._email
-
-    @property
-    def signer(self) -> Any:
-        """Itself, for the library."""
-        return self
-
-
-def signed_url(wire: Wire, key: str, expires_in: int, content_type: str | None, content_disposition: str | None) -> str:
-    """Return a URL that reads a file, as `SupportsSigning.signed_url` promises."""
-    name = wire.place.stored(key)
-    answers = {"response_type": content_type, "response_disposition": content_disposition}
-    return sign(wire, key, "GET", name, expires_in, **answers)
 
 
 def presign_upload(wire: Wire, key: str, policy: UploadPolicy, expires_in: int) -> PresignedRequest:
@@ -80,30 +33,22 @@ def presign_upload(wire: Wire, key: str, policy: UploadPolicy, expires_in: int) 
 
 def presign_put(wire: Wire, key: str, name: str, expires_in: int, headers: dict[str, str]) -> PresignedRequest:
     """Return a ``"PUT"`` of the object ``name`` that needs exactly ``headers``."""
-    expires_at = _expiry(expires_in)
-    url = sign(wire, key, "PUT", name, expires_in, headers=dict(headers))
-    return PresignedRequest("PUT", url, headers=headers, expires_at=expires_at)
-
-
-def sign(wire: Wire, key: str, method: str, name: str, expires_in: int, **more: Any) -> str:
-    """Return the signed URL of a request.
-
-    :param more: See `google.cloud.storage.Blob.generate_signed_url`.
-    """
-    seconds = check_expiry(expires_in)
+    check_expiry(expires_in)
     payer = {"userProject": wire.options.user_project} if wire.options.user_project else None
-    request = Request("sign", key, method, "")
-    with translating(request.meaning, "sign a URL of", key, wire.name):
+    request = Request("sign a URL of", key, "PUT", "")
+    with translating(request.meaning, request.action, key, wire.name):
+        signer = signer_for(wire, key)
+        expires_at, life = _end(signer, expires_in)
         blob = wire.client.bucket(wire.place.bucket).blob(name)
         url: str = blob.generate_signed_url(
             version="v4",
-            expiration=timedelta(seconds=seconds),
-            method=method,
+            expiration=life,
+            method="PUT",
+            headers=dict(headers),
             query_parameters=payer,
-            credentials=_signer(wire, key),
-            **more,
+            credentials=signer,
         )
-    return url
+    return PresignedRequest("PUT", url, headers=headers, expires_at=expires_at)
 
 
 def _put(wire: Wire, key: str, name: str, policy: UploadPolicy, expires_in: int) -> PresignedRequest:
@@ -122,23 +67,24 @@ def _put(wire: Wire, key: str, name: str, policy: UploadPolicy, expires_in: int)
 
 def _post(wire: Wire, key: str, name: str, policy: UploadPolicy, expires_in: int) -> PresignedRequest:
     if not policy.options.overwrite:
-        raise _unable(
+        raise unable(
             wire, key, "a form always replaces a file that exists; ask for overwrite=True, or for the method 'PUT'"
         )
     if policy.options.checksum is not None:
-        raise _unable(wire, key, "a form cannot carry a checksum; use the method 'PUT'")
+        raise unable(wire, key, "a form cannot carry a checksum; use the method 'PUT'")
     fields = {**_headers(wire, key, policy.options), **own_headers(wire.options)}
     fields = {_FORM_NAMES.get(field, field): value for field, value in fields.items()}
-    expires_at = _expiry(expires_in)
-    request = Request("sign", key, "POST", "")
-    with translating(request.meaning, "sign a form for", key, wire.name):
+    request = Request("sign a form for", key, "POST", "")
+    with translating(request.meaning, request.action, key, wire.name):
+        signer = signer_for(wire, key)
+        expires_at, life = _end(signer, expires_in)
         policy_of_form = wire.client.generate_signed_post_policy_v4(
             wire.place.bucket,
             name,
-            expiration=timedelta(seconds=expires_in),
+            expiration=life,
             conditions=[["content-length-range", policy.min_size, policy.max_size]],
             fields=fields,
-            credentials=_signer(wire, key),
+            credentials=signer,
         )
     return PresignedRequest(
         "POST", policy_of_form["url"].rstrip("/"), fields=policy_of_form["fields"], expires_at=expires_at
@@ -147,9 +93,9 @@ def _post(wire: Wire, key: str, name: str, policy: UploadPolicy, expires_in: int
 
 def _headers(wire: Wire, key: str, options: SaveOptions) -> dict[str, str]:
     """Return the attributes of a file as headers or fields."""
-    chosen = wire.options.filled_in(options)
+    chosen = wire.options.filled_in(key, options)
     found = {
-        "content-type": options.content_type or content_type_for(key),
+        "content-type": chosen["content_type"],
         "content-disposition": chosen["content_disposition"],
         "cache-control": chosen["cache_control"],
         **{f"x-goog-meta-{name}": value for name, value in as_headers(chosen["metadata"]).items()},
@@ -174,37 +120,12 @@ def own_headers(options: GCSOptions, *, internal: bool = False) -> dict[str, str
 def _content_md5(wire: Wire, key: str, checksum: str) -> str:
     algorithm, _, digest = checksum.partition(":")
     if algorithm != "md5":
-        raise _unable(wire, key, f"the store can hold a direct upload to an md5 checksum, not to {algorithm}")
+        raise unable(wire, key, f"the store can hold a direct upload to an md5 checksum, not to {algorithm}")
     return base64.b64encode(bytes.fromhex(digest)).decode()
 
 
-def _signer(wire: Wire, key: str) -> Any:
-    """Return credentials that can sign.
-
-    :raises NotSupportedError: if there are none.
-    """
-    credentials = credentials_of(wire.client)
-    if isinstance(credentials, Signing):
-        return credentials
-    email = None if isinstance(credentials, AnonymousCredentials) else _email_of(credentials, wire.options.read_timeout)
-    if not email:
-        raise _unable(wire, key, f"these credentials cannot sign; {_WAY_OUT}")
-    return IAMSigner(wire, email)
-
-
-def _email_of(credentials: Any, timeout: float) -> str | None:
-    """Return the service account that credentials stand for; a machine's knows it after its first refresh."""
-    email = getattr(credentials, "service_account_email", None)
-    if email == "default":
-        credentials.refresh(partial(AuthRequest(), timeout=timeout))
-        email = credentials.service_account_email
-    return email
-
-
-def _unable(wire: Wire, key: str, why: str) -> NotSupportedError:
-    message = f"Could not sign for {key!r} on the {wire.name!r} backend: {why}."
-    return NotSupportedError(message, key=key, backend=wire.name)
-
-
-def _expiry(seconds: int) -> datetime:
-    return datetime.now(timezone.utc) + timedelta(seconds=seconds)
+def _end(signer: Any, expires_in: int) -> tuple[datetime, timedelta]:
+    """Return when a request that is signed now ends, and how far away that is."""
+    now = datetime.now(timezone.utc)
+    ends = end_of(signer, now + timedelta(seconds=expires_in), now)
+    return ends, ends - now

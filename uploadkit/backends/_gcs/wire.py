@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import requests
@@ -40,6 +40,7 @@ _SHORTEST = 0.001
 _SUCCESS = range(200, 300)
 _CHANGED = Meaning(PreconditionError, "the file changed since it was looked at", retryable=True)
 _EXISTS = Meaning(AlreadyExistsError, "there is a file under this key")
+_Got = TypeVar("_Got")
 
 
 class Pieces:
@@ -77,6 +78,7 @@ class Request:
     :param missing: What 404 means.
     :param refused: What 412 means.
     :param foreign: Whether it goes to another service, or to a URL that the store made, with all its parameters.
+    :param session: Sends it; None is the client's.
     :param repeat: Whether to send it again when the store is busy or the connection breaks.
     :param attempts: How often it was sent so far.
     """
@@ -93,6 +95,7 @@ class Request:
     missing: Meaning = NO_FILE
     refused: Meaning = _CHANGED
     foreign: bool = False
+    session: Any = None
     repeat: bool = True
     attempts: int = 0
 
@@ -182,12 +185,19 @@ class Wire:
 
         :raises BackendError: of the kind that the answer means.
         """
+        return self._insist(request, self._answered)
+
+    def open(self, request: Request) -> requests.Response:
+        """Send a request likewise, and return its answer with the body unread; the caller closes it."""
+        return self._insist(request, self._opened)
+
+    def _insist(self, request: Request, act: Callable[[Request, Deadline], _Got]) -> _Got:
         with self.limit(request) as limit:
             while True:
                 request.attempts += 1
                 try:
                     with translating(request.meaning, request.action, request.key, self.name):
-                        return self._send(request, limit)
+                        return _attempt(request, limit, act)
                 except UnavailableError:
                     if not request.repeat or not self.pause(request.attempts, limit):
                         raise
@@ -207,20 +217,26 @@ class Wire:
         time.sleep(seconds)
         return True
 
-    def _send(self, request: Request, limit: Deadline) -> Answer:
-        limit.check()
-        try:
-            return self._answered(request, limit)
-        except requests.RequestException as error:
-            if "upload_id=" not in request.url:
-                raise
-            # Its text has the URL, and whoever has that can write.
-            raise requests.ConnectionError(f"{type(error).__name__} at an upload's own URL") from None
-
     def _answered(self, request: Request, limit: Deadline) -> Answer:
+        with self._opened(request, limit) as response:
+            answer = Answer(response.status_code, response.headers, _content(response, request.media, limit))
+        if not request.media and answer.status in _SUCCESS:
+            _require_json(answer)
+        return answer
+
+    def _opened(self, request: Request, limit: Deadline) -> requests.Response:
+        response = self._respond(request, limit)
+        if response.status_code in _SUCCESS or response.status_code in request.accept:
+            return response
+        with response:
+            refusal = Answer(response.status_code, response.headers, _content(response, request.media, limit))
+        raise from_http_status(refusal.status, _message(refusal))
+
+    def _respond(self, request: Request, limit: Deadline) -> requests.Response:
+        """Send a request once and return what is answered, of which nothing but the headers is here yet."""
         options, left = self.options, max(limit.left(), _SHORTEST)
         payer = {"userProject": options.user_project} if options.user_project and not request.foreign else {}
-        with session_of(self.client).request(
+        response: requests.Response = (request.session or session_of(self.client)).request(
             request.method,
             request.url,
             params={**request.params, **payer},
@@ -230,13 +246,19 @@ class Wire:
             allow_redirects=False,
             stream=True,
             hooks={"response": _release},
-        ) as response:
-            answer = Answer(response.status_code, response.headers, _content(response, request.media, limit))
-        if not request.media and answer.status in _SUCCESS:
-            _require_json(answer)
-        if answer.status in _SUCCESS or answer.status in request.accept:
-            return answer
-        raise from_http_status(answer.status, _message(answer))
+        )
+        return response
+
+
+def _attempt(request: Request, limit: Deadline, act: Callable[[Request, Deadline], _Got]) -> _Got:
+    limit.check()
+    try:
+        return act(request, limit)
+    except requests.RequestException as error:
+        if "upload_id=" not in request.url:
+            raise
+        # Its text has the URL, and whoever has that can write.
+        raise requests.ConnectionError(f"{type(error).__name__} at an upload's own URL") from None
 
 
 def _release(response: Any, **_: object) -> None:

@@ -8,7 +8,6 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ...exceptions import BackendError, NotFoundError, PermissionDeniedError
-from ...filetypes import content_type_for
 from ...models import FileInfo, SaveOptions
 from .._cloud.metadata import UPLOAD, as_headers, from_headers, own_words, stored_sha256, users_words
 from .checksums import stored_checksum
@@ -86,9 +85,9 @@ def attributes_of(calls: S3Calls, key: str, options: SaveOptions, word: str, sha
     :param word: By which this call recognises its own file.
     :param sha256: The content's digest in hexadecimal, where it is known before the request is sent.
     """
-    wanted = calls.options.filled_in(options)
+    wanted = calls.options.filled_in(key, options)
     attributes = {
-        "ContentType": options.content_type or content_type_for(key),
+        "ContentType": wanted["content_type"],
         "ContentDisposition": wanted["content_disposition"],
         "CacheControl": wanted["cache_control"],
         "Metadata": as_headers({**wanted["metadata"], **own_words(word, sha256)}),

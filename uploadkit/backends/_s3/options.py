@@ -137,6 +137,16 @@ class S3Options(BucketOptions):
             raise ConfigError(f"{', '.join(given)} cannot be changed for a client that is handed in ready-made.")
 
     @property
+    def can_sign_for_others(self) -> bool:
+        """Whether requests can be signed that others may send: not without credentials, nor with a secret in them."""
+        return self.signature_version != "unsigned" and self.sse_customer_key is None
+
+    @property
+    def can_be_linked_to(self) -> bool:
+        """Whether a request needs nothing that has to travel as a header, which a link in a page cannot have."""
+        return not {"RequestPayer", "ExpectedBucketOwner"} & self.parameters().keys()
+
+    @property
     def client_identity(self) -> Hashable:
         """What two sets must have in common to share a client."""
         pool = max(self.pool_size, self.concurrency)

@@ -60,7 +60,7 @@ def open_part(calls: S3Calls, key: str, start: int, length: int | None) -> tuple
             try:
                 return _opened(calls, key, start, length, size)
             except BackendError as error:
-                if not _is_behind_the_end(error):
+                if not is_behind_the_end(error):
                     raise
         info = info_of(key, look_up(calls, key))
         if not size or start >= info.size:  # else it has grown since
@@ -70,7 +70,7 @@ def open_part(calls: S3Calls, key: str, start: int, length: int | None) -> tuple
 
 def _opened(calls: S3Calls, key: str, start: int, length: int | None, size: int) -> tuple[FileInfo, BinaryIO]:
     answer, first = _get(calls, key, start, start + size)
-    total = _total(answer)
+    total = total_of(answer)
     info = info_of(key, answer, total)
     end = total if length is None else min(start + length, total)
     return info, _reader(calls, info, start, end, first) if start < total else _nothing()
@@ -81,7 +81,7 @@ def _reader(calls: S3Calls, info: FileInfo, start: int, end: int, first: bytes) 
         try:
             answer, content = _get(calls, info.key, begin, stop)
         except BackendError as error:
-            if _is_behind_the_end(error):  # the file is shorter by now
+            if is_behind_the_end(error):  # the file is shorter by now
                 raise changed(info.key) from error
             raise
         if bare_etag(answer) != info.etag:
@@ -145,10 +145,10 @@ def _get(calls: S3Calls, key: str, begin: int, stop: int) -> tuple[dict[str, Any
 def _content(key: str, answer: dict[str, Any], begin: int, stop: int, limit: Deadline) -> bytes:
     """Read the body whole, so that its connection goes back to the pool at once."""
     ignored = "ContentRange" not in answer  # by a store that knows no ranges and sends the file from its start
-    skip, wanted = (begin if ignored else 0), max(0, min(stop, _total(answer)) - begin)
+    skip, wanted = (begin if ignored else 0), max(0, min(stop, total_of(answer)) - begin)
     content = bytearray()
     with translating(meaning, "read", key, BACKEND), closing(answer["Body"]) as body:
-        while len(content) < wanted and (block := _some(body, min(_BLOCK, skip or wanted - len(content)))):
+        while len(content) < wanted and (block := some_of(body, min(_BLOCK, skip or wanted - len(content)))):
             limit.check()
             if skip:
                 skip -= len(block)
@@ -160,7 +160,7 @@ def _content(key: str, answer: dict[str, Any], begin: int, stop: int, limit: Dea
     return bytes(content)
 
 
-def _some(body: Any, size: int) -> bytes:
+def some_of(body: Any, size: int) -> bytes:
     """Return what there is of a body, at most ``size`` bytes; none at its end.
 
     The SDK's own ``read`` waits until all of it is there, which may be for ever when single bytes drip in.
@@ -170,11 +170,11 @@ def _some(body: Any, size: int) -> bytes:
     return cast("bytes", read(size))
 
 
-def _is_behind_the_end(error: BackendError) -> bool:
+def is_behind_the_end(error: BackendError) -> bool:
     return code_of(error) in ("InvalidRange", "416")
 
 
-def _total(answer: Mapping[str, Any]) -> int:
+def total_of(answer: Mapping[str, Any]) -> int:
     """Return the length of the whole file, of which the answer may have a range only."""
     found = _TOTAL.match(answer.get("ContentRange", ""))
     return int(found[1]) if found else int(answer["ContentLength"])

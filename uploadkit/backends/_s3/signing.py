@@ -1,4 +1,4 @@
-"""Signed URLs and presigned requests for S3: made here, without the network."""
+"""Presigned requests that store, and the URL of a public bucket: made here, without the network."""
 
 from __future__ import annotations
 
@@ -23,20 +23,6 @@ from .errors import meaning
 from .files import attributes_of
 from .options import S3Options
 from .uploads import LIMITS, s3_upload_id
-
-#: What has to travel as a header, which a link in a page cannot.
-_NEEDS_HEADERS = ("RequestPayer", "ExpectedBucketOwner")
-
-
-def signed_url(
-    calls: S3Calls, key: str, expires_in: int, content_type: str | None, content_disposition: str | None
-) -> str:
-    """Return a URL that reads a file, see `SupportsSigning.signed_url`."""
-    check_expiry(expires_in)
-    _refuse_headers(calls, "get_object")
-    asked = {"ResponseContentType": content_type, "ResponseContentDisposition": content_disposition}
-    given = {name: value for name, value in asked.items() if value is not None}
-    return _sign(calls, "get_object", key, expires_in, given)
 
 
 def presign_upload(calls: S3Calls, key: str, policy: UploadPolicy, expires_in: int) -> PresignedRequest:
@@ -107,7 +93,7 @@ def _presign_post(calls: S3Calls, key: str, policy: UploadPolicy, expires_in: in
         fields["tagging"] = _tagging(calls.options.tags)
     fields["success_action_status"] = "201"
     conditions: list[Any] = [{name: value} for name, value in fields.items()]
-    _refuse_secrets(calls, key)
+    refuse_secrets(calls, key)
     with translating(meaning, "sign an upload of", key, BACKEND):
         made = calls.client.generate_presigned_post(
             calls.place.bucket,
@@ -129,7 +115,7 @@ def _put_request(
 
 def _sign(calls: S3Calls, operation: str, key: str, expires_in: int, given: Mapping[str, Any]) -> str:
     place = {"Bucket": calls.place.bucket, "Key": calls.place.stored(key)}
-    _refuse_secrets(calls, key)
+    refuse_secrets(calls, key)
     with translating(meaning, "sign a URL of", key, BACKEND):
         url = calls.client.generate_presigned_url(
             operation, Params={**calls.parameters(operation), **given, **place}, ExpiresIn=expires_in
@@ -179,7 +165,7 @@ def _announced(options: SaveOptions) -> dict[str, str]:
     return {names[algorithm]: from_hex(digest)}
 
 
-def _refuse_secrets(calls: S3Calls, key: str) -> None:
+def refuse_secrets(calls: S3Calls, key: str) -> None:
     """Refuse to sign without credentials, and to give away the key that the store encrypts with."""
     problem = None
     if calls.client.meta.config.signature_version is UNSIGNED:
@@ -188,15 +174,6 @@ def _refuse_secrets(calls: S3Calls, key: str) -> None:
         problem = "whoever has the request would need the sse_customer_key"
     if problem is not None:
         raise NotSupportedError(f"Nothing can be signed for {key!r}: {problem}.", key=key, backend=BACKEND)
-
-
-def _refuse_headers(calls: S3Calls, operation: str) -> None:
-    needed = [name for name in _NEEDS_HEADERS if name in calls.parameters(operation)]
-    if needed:
-        raise NotSupportedError(
-            f"A link cannot carry the headers that {', '.join(needed)} need; serve the files through the app instead.",
-            backend=BACKEND,
-        )
 
 
 def _expiry(expires_in: int) -> datetime:

@@ -1,0 +1,147 @@
+"""Reading single values of an app's configuration, strictly, with the way out in every error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterable, Mapping
+from typing import Any, cast
+
+from .exceptions import ConfigError
+from .filetypes import as_extensions, content_type_for
+from .models import MAX_EXPIRY, LinkOptions
+from .signers.request import URLSigner
+
+_SIZE = re.compile(r"([0-9]{1,15})\s*([kmgt]i?)?b?", re.IGNORECASE)
+_TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0", "")
+#: Types that browsers can be asked to show: none of them runs scripts in the origin that serves it.
+_CAN_BE_SHOWN = re.compile(r"(image|audio|video)/(?!.*xml)[^;]+|text/(plain|csv|markdown)|application/(pdf|json)")
+
+
+def read_choice(config: Mapping[str, Any], key: str, choices: Iterable[str], default: str | None) -> str | None:
+    """Read a setting that is one of a few words."""
+    value = config.get(key, default)
+    if value is None or value == default:
+        return default
+    if value not in tuple(choices):
+        raise ConfigError(f"{key} = {value!r} means nothing. It may be: {', '.join(choices)}.")
+    return str(value)
+
+
+def read_flag(config: Mapping[str, Any], key: str, default: bool) -> bool:
+    """Read a setting that is true or false, also as the words that environment variables bring."""
+    value = config.get(key)
+    if value is None:
+        return default
+    word = str(value).strip().lower()
+    if word in _TRUE or word in _FALSE:
+        return word in _TRUE
+    raise ConfigError(f"{key} = {value!r} must be True or False.")
+
+
+def read_size(config: Mapping[str, Any], key: str) -> int | None:
+    """Read a size: a number of bytes, or text such as ``"5 MB"`` (millions) or ``"5 MiB"`` (powers of 1,024)."""
+    value = config.get(key)
+    if value is None:
+        return None
+    try:
+        return parse_size(value)
+    except ValueError as error:
+        raise ConfigError(f"{key}: {error}") from error
+
+
+def parse_size(value: int | str) -> int:
+    """Turn ``"5 MB"``, ``"64 KiB"`` or a number into bytes.
+
+    :raises ValueError: if it is no size, or not above zero.
+    """
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is not None:
+        number, unit = int(match[1]), (match[2] or "").lower()
+        value = number * (1024 if unit.endswith("i") else 1000) ** " kmgt".index(unit[:1] or " ")
+    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        raise ValueError(f"{value!r} is no size; write a whole number of bytes above zero, or text such as '5 MB'.")
+    return value
+
+
+def readable_size(size: int) -> str:
+    """Return a size as people write it, if it is a round one: ``"5 MB"``, ``"64 KiB"``, ``"1,234 bytes"``."""
+    for factor, units in ((1000, ("TB", "GB", "MB", "kB")), (1024, ("TiB", "GiB", "MiB", "KiB"))):
+        for power, unit in zip((4, 3, 2, 1), units, strict=True):
+            if size % factor**power == 0:
+                return f"{size // factor**power} {unit}"
+    return f"{size:,} bytes"
+
+
+def read_extensions(config: Mapping[str, Any], key: str) -> Container[str]:
+    """Read a setting that lists extensions, in lower case, as they are stored; an empty string lists none."""
+    value = config.get(key)
+    if value is not None and (isinstance(value, bytes) or not hasattr(value, "__contains__")):
+        raise ConfigError(f"{key} must list extensions, such as ('jpg', 'png'), not {value!r}.")
+    return as_extensions(value or None) if isinstance(value, str) else as_extensions(value)
+
+
+def read_text(config: Mapping[str, Any], key: str) -> str | None:
+    """Read a setting that is text."""
+    value = config.get(key)
+    if value is not None and not isinstance(value, str):
+        raise ConfigError(f"{key} must be text, not {value!r}.")
+    return value
+
+
+def read_mapping(config: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Read a setting that is a dict."""
+    value = config.get(key)
+    if value is not None and not isinstance(value, Mapping):
+        raise ConfigError(f"{key} must be a dict of the backend's options, not {type(value).__name__}.")
+    return dict(value or {})
+
+
+def read_header(config: Mapping[str, Any], key: str) -> str | None:
+    """Read a setting that becomes the value of a header."""
+    value = read_text(config, key)
+    try:
+        LinkOptions(content_type=value)
+    except ValueError:
+        raise ConfigError(f"{key} must be printable ASCII, as a header is, not {value!r}.") from None
+    return value
+
+
+def read_window(config: Mapping[str, Any], key: str) -> int | None:
+    """Read a number of seconds; 0 is none at all."""
+    value = config.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < MAX_EXPIRY:
+        raise ConfigError(f"{key} must be whole seconds, from 0 to less than seven days ({MAX_EXPIRY}), not {value!r}.")
+    return value
+
+
+def read_signer(config: Mapping[str, Any], key: str) -> URLSigner | None:
+    """Read what makes signed URLs."""
+    value = config.get(key)
+    if value is not None and not callable(value):
+        raise ConfigError(f"{key} must be something to call with a LinkRequest, not a {type(value).__name__}.")
+    return cast("URLSigner | None", value)
+
+
+def read_inline(config: Mapping[str, Any], key: str) -> frozenset[str]:
+    """Read the extensions of files to show in the browser; return their media types."""
+    extensions = read_extensions(config, key)
+    if not isinstance(extensions, Iterable):
+        raise ConfigError(f"{key} must list extensions, such as ('pdf',), not {extensions!r}.")
+    types = {ext: content_type_for(f"x.{ext}") for ext in extensions}
+    for ext, content_type in types.items():
+        if not _CAN_BE_SHOWN.fullmatch(content_type):
+            raise ConfigError(
+                f"{key}: files with the extension {ext!r} ({content_type}) may run scripts in a browser, or cannot be "
+                "shown; they are always downloads."
+            )
+    return frozenset(types.values())
+
+
+def read_location(config: Mapping[str, Any], key: str) -> str | None:
+    """Read a path of a web server, with a slash at both ends."""
+    value = read_header(config, key)
+    if value is not None and not (value.startswith("/") and value.endswith("/")):
+        raise ConfigError(f"{key} must be a path with a slash at both ends, such as '/internal/', not {value!r}.")
+    return value

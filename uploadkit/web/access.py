@@ -1,0 +1,49 @@
+"""Who may have a file by the route: everybody, whoever has a signed link, or whom the app lets."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from flask import abort, current_app
+from werkzeug.wrappers import Request
+
+from ..tokens import AppLink, read_link
+from ..urls import not_served
+from .caching import NOT_KEPT, for_visitor
+from .delivery import Grant
+
+if TYPE_CHECKING:
+    from ..targets import Rules
+
+
+def grant_for(rules: Rules, key: str, request: Request) -> Grant:
+    """Return what the visitor may have, or end the request.
+
+    Whether there is such a file is not looked at: who may not have it is not told. The same 404 answers a link that is
+    not genuine; only one that was, and has expired, is called so.
+    """
+    if "signature" in request.args:
+        link = read_link(current_app, rules.name, key, request.method, request.args)
+        if link is None:
+            abort(404)
+        return _by_link(rules, link)
+    if rules.authorizer is not None:
+        if not rules.authorizer(key):
+            abort(404)
+        return Grant(public=False, cache=NOT_KEPT)
+    settings = rules.config.settings
+    if not settings.serve:
+        abort(404, not_served(rules.name, rules.config) if current_app.debug else None)
+    return Grant(public=True)
+
+
+def _by_link(rules: Rules, link: AppLink) -> Grant:
+    seconds = link.expires - time.time()
+    if seconds <= 0:
+        abort(403, "This link has expired.")
+    settings = rules.config.settings
+    public = settings.serve and rules.authorizer is None
+    never_kept = settings.access == "private" or rules.authorizer is not None
+    cache = None if public else NOT_KEPT if never_kept else for_visitor(seconds)
+    return Grant(public, cache, download=link.download, content_type=link.content_type)
