@@ -22,6 +22,7 @@ from .settings import (
     refuse_app_settings,
     refuse_missing_defaults,
     refuse_misspelt,
+    warn_of_likely_slips,
 )
 from .values import read_extensions, read_flag, read_mapping, read_text
 
@@ -148,6 +149,7 @@ def config_for_set(uset: NamedSet, app: Flask, defaults: Mapping[str, Any] | Non
         settings=settings,
     )
     _check_delivery(made, uset.name, prefix)
+    warn_of_likely_slips(config, prefix, base_url)
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from .config import UploadConfiguration, config_for_set
 from .exceptions import BackendError, ConfigError
 from .operations import sweep
 from .templating import upload_url
+from .tokens import check_keys
 from .uploadset import UploadSet
 from .web.blueprint import uploads_mod
 
@@ -31,14 +33,17 @@ def configure_uploads(app: Flask, upload_sets: UploadSet | Iterable[UploadSet]) 
     """
     sets = (upload_sets,) if isinstance(upload_sets, UploadSet) else tuple(upload_sets)
     _require_sets(sets)
+    check_keys(app)
     defaults = {"dest": app.config.get("UPLOADS_DEFAULT_DEST"), "url": app.config.get("UPLOADS_DEFAULT_URL")}
     found = {uset.name: config_for_set(uset, app, defaults) for uset in sets}
+    _refuse_namesakes(app, sets)
     known: dict[str, UploadConfiguration] = {**getattr(app, "upload_set_config", {}), **found}
     if uploads_mod.name not in app.blueprints and any(map(_needs_route, known.values())):
         _register(app)
     _keep(app, found)
     app.extensions.setdefault("uploadkit_sets", {}).update({uset.name: uset for uset in sets})
     app.jinja_env.globals.setdefault("upload_url", upload_url)
+    _warn_of_open_folders(known)
     for config in found.values():
         _sweep(config)
 
@@ -81,6 +86,37 @@ def _require_sets(upload_sets: Iterable[object]) -> None:
                 f"{uset!r:.60} is no UploadSet. Uploads(photos, docs) takes upload sets, and init_app(app) the app; "
                 f"configure_uploads(app, (photos, docs)) takes both."
             )
+
+
+def _refuse_namesakes(app: Flask, sets: Iterable[UploadSet]) -> None:
+    """Refuse a set that would take the place of another one, and with it the function that guards its files.
+
+    :raises ConfigError: naming it.
+    """
+    known: dict[str, UploadSet] = app.extensions.get("uploadkit_sets", {})
+    for uset in sets:
+        old = known.get(uset.name)
+        if old is not None and old is not uset and old.authorizer is not None and uset.authorizer is None:
+            raise ConfigError(
+                f"Another upload set {uset.name!r} of the app has a function under authorize(), this one has none. Use "
+                f"that set."
+            )
+
+
+def _warn_of_open_folders(known: dict[str, UploadConfiguration]) -> None:
+    """Warn of a set whose folder lies in that of a set which is served to everybody."""
+    places = {name: config.backend.path("") for name, config in known.items()}
+    for outer, config in known.items():
+        for inner, place in places.items():
+            around = places[outer]
+            if outer == inner or not isinstance(around, str) or not isinstance(place, str):
+                continue
+            if config.settings.serve and not known[inner].settings.serve and _lies_in(place, around):
+                _log.warning("the files of upload set %r lie in the folder of %r, which serves them", inner, outer)
+
+
+def _lies_in(place: str, around: str) -> bool:
+    return os.path.normcase(place + os.sep).startswith(os.path.normcase(os.path.join(around, "")))
 
 
 def _needs_route(config: UploadConfiguration) -> bool:

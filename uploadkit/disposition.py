@@ -9,12 +9,13 @@ from urllib.parse import quote
 
 from .filetypes import content_type_for
 from .keys import split
+from .models import MEDIA_TYPE
 
 #: Types that browsers show without running anything; whatever else is a download.
 INLINE_TYPES = frozenset(
     {
         *("text/plain", "image/png", "image/jpeg", "image/gif", "image/bmp", "image/x-ms-bmp", "image/webp"),
-        *("audio/wav", "audio/x-wav", "audio/ogg", "audio/webm", "audio/mpeg", "audio/flac", "audio/aac"),
+        *("audio/wav", "audio/x-wav", "audio/ogg", "audio/webm", "audio/mpeg", "audio/flac", "audio/aac", "audio/mp4"),
         *("video/mp4", "video/webm", "video/ogg"),
     }
 )
@@ -50,8 +51,8 @@ def safe_kind(content_type: str, inline: Container[str] = ()) -> str:
 
     :param inline: Further types to show.
     """
-    media_type = content_type.partition(";")[0].strip().lower()
-    return "inline" if media_type in INLINE_TYPES or media_type in inline else "attachment"
+    found = _media_type(content_type)
+    return "inline" if found in INLINE_TYPES or found in inline else "attachment"
 
 
 def disposition(kind: str, filename: str) -> str:
@@ -73,5 +74,14 @@ def answered_type(content_type: str) -> str:
 
     A page may take scripts and styles from its own origin, whatever their disposition, unless their type is another.
     """
-    plain = content_type == "text/plain" or content_type.partition(";")[0].strip().lower() in _CODE
+    found = _media_type(content_type)
+    if found is None:
+        return "application/octet-stream"
+    plain = content_type == "text/plain" or found in _CODE
     return "text/plain; charset=utf-8" if plain else content_type
+
+
+def _media_type(content_type: str) -> str | None:
+    """Return the one type that a header names; None if browsers could find several, or none, in it."""
+    match = MEDIA_TYPE.fullmatch(content_type)
+    return match[1].lower() if match else None

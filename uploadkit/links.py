@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 #: How many seconds a signed link lives at least where nothing else is asked.
 DEFAULT_EXPIRY = 3600
 _DEFAULT_WINDOW = 300
+#: How many seconds a link is remembered that ends before it was to.
+_SHORTENED = 60
 
 
 class Link(NamedTuple):
@@ -54,18 +56,21 @@ def signed_link(rules: Rules, prefix: str, filename: str, link: Link) -> SignedU
     :raises ValueError: if the life is not between one second and seven days, or another value means nothing.
     """
     config = rules.config
-    known = config.signed.get((prefix, filename, link))
-    if known is not None and time.time() < known.until:
+    try:
+        known = config.signed.get((prefix, filename, link))
+    except TypeError:  # it is no text; what it is instead is said below
+        known = None
+    if known is not None and known.since <= time.time() < known.until:
         return known.link
     return _made(rules.name, config, prefix, filename, link)
 
 
 def signed_links(rules: Rules, prefix: str, filenames: Iterable[str], link: Link) -> Iterator[tuple[str, SignedURL]]:
     """Yield the names of files with what `signed_link` returns for each."""
-    name, config, now = rules.name, rules.config, time.time()
+    name, config = rules.name, rules.config
     for filename in filenames:
         known = config.signed.get((prefix, filename, link))
-        if known is not None and now < known.until:
+        if known is not None and known.since <= time.time() < known.until:
             yield filename, known.link
         else:
             yield filename, _made(name, config, prefix, filename, link)
@@ -75,13 +80,15 @@ def _made(set_name: str, config: UploadConfiguration, prefix: str, filename: str
     """Return a new link, to be remembered if others than the app sign."""
     _check(link)
     key = file_key(prefix, filename)
-    begins, ends = life(time.time(), link.expires_in, config.settings.url_window)
+    now = time.time()
+    begins, ends = life(now, link.expires_in, config.settings.url_window)
     if not signed_elsewhere(config):
         return _by_app(set_name, config, key, link, ends)
     made = _elsewhere(set_name, config, key, link, begins, ends)
-    # Where the credentials end first, there may be later ones the next time.
     until = made.expires_at.timestamp() - link.expires_in
-    config.signed.keep((prefix, filename, link), Remembered(made, until))
+    if until <= now:  # the credentials end first; soon there may be later ones
+        until = min(now + _SHORTENED, made.expires_at.timestamp())
+    config.signed.keep((prefix, filename, link), Remembered(made, begins, until))
     return made
 
 
@@ -121,9 +128,13 @@ def _download(key: str, link: Link) -> str:
 
 
 def _check(link: Link) -> None:
+    if isinstance(link.expires_in, bool):
+        raise TypeError("expires_in must be whole seconds or a timedelta; a download is asked for by download=True")
     check_expiry(link.expires_in)
     if link.download == "":
         raise ValueError("download must be a file name, or True; it is empty")
+    if not isinstance(link.download, (str, bool, type(None))):
+        raise TypeError(f"download must be a file name, or True, not {link.download!r:.60}")
 
 
 def _elsewhere(set_name: str, config: UploadConfiguration, key: str, link: Link, begins: int, ends: int) -> SignedURL:
@@ -171,8 +182,10 @@ def _by_signer(
 
 
 def _by_app(set_name: str, config: UploadConfiguration, key: str, link: Link, ends: int) -> SignedURL:
-    LinkOptions(link.method, link.content_type)  # as strict as the stores
+    LinkOptions(link.method, link.content_type, _download(key, link) if link.download else None)  # as for the stores
     name = split(key)[1] if link.download is True else link.download or None
+    if name is not None:
+        name = name.encode("utf-8", "replace").decode()  # what has no place in a URL
     asked = AppLink(set_name, key, link.method, ends, name, link.content_type)
     url = route_url(set_name, config, key, signed_query(current_app, asked))
     return SignedURL(url, _moment(ends))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from math import ceil
 
 from flask import request
 from werkzeug.wrappers import Response
 
+from .exceptions import InvalidKeyError, NotFoundError
 from .keys import file_key
 from .links import DEFAULT_EXPIRY, Link, signed_link, signed_links
 from .models import LinkMethod
@@ -15,6 +17,7 @@ from .targets import Rules
 from .urls import lasting_url
 from .web.caching import NOT_KEPT, REVALIDATED
 from .web.delivery import Grant, deliver
+from .web.missing import as_not_found
 
 
 class LinkVerbs:
@@ -68,7 +71,7 @@ class LinkVerbs:
 
     def signed_urls(
         self,
-        filenames: Iterable[str],
+        filenames: Iterable[str] | Mapping[str, str],
         expires_in: int | timedelta = DEFAULT_EXPIRY,
         *,
         download: bool | None = None,
@@ -77,11 +80,17 @@ class LinkVerbs:
     ) -> dict[str, str]:
         """Return the signed links to many files by their filenames, for a gallery; see `signed_url`.
 
+        :param filenames: The filenames, or a mapping of them to the names to offer them under as downloads.
         :raises TypeError: if ``filenames`` is one text.
         """
         if isinstance(filenames, (str, bytes)):
             raise TypeError("signed_urls() takes several filenames; signed_url() takes one")
         link = Link(_seconds(expires_in), download, content_type, method)
+        if isinstance(filenames, Mapping):
+            return {
+                filename: signed_link(self._rules, self._prefix, filename, link._replace(download=name)).url
+                for filename, name in filenames.items()
+            }
         made = signed_links(self._rules, self._prefix, filenames, link)
         return {filename: link.url for filename, link in made}
 
@@ -98,8 +107,9 @@ class LinkVerbs:
         :param download: Offer it as a download under this name, or, if true, its own; None lets the browser show it
             if its type cannot run anything.
         :param content_type: The media type to answer with; None means that of the extension.
-        :raises NotFoundError: (a `FileNotFoundError`) if there is no such file.
-        :raises InvalidKeyError: (a `ValueError`) if the name leads out of the set.
+        :raises NotFoundError: (a `FileNotFoundError`) if there is no such file. Nobody need catch it: it is Werkzeug's
+            `NotFound` too, so the visitor gets a 404.
+        :raises InvalidKeyError: (a `ValueError`) if the name leads out of the set; likewise.
         """
         access = self._rules.config.settings.access
         grant = Grant(
@@ -109,7 +119,10 @@ class LinkVerbs:
             download=download,
             content_type=content_type,
         )
-        return deliver(self._rules, self._key(filename), grant, request)
+        try:
+            return deliver(self._rules, self._key(filename), grant, request)
+        except (NotFoundError, InvalidKeyError) as error:
+            raise as_not_found(error) from error
 
     def _key(self, name: str) -> str:
         return file_key(self._prefix, name)
@@ -119,5 +132,5 @@ def _seconds(expires_in: int | timedelta) -> int:
     if isinstance(expires_in, int):
         return expires_in
     if isinstance(expires_in, timedelta):
-        return int(expires_in.total_seconds())
+        return ceil(expires_in.total_seconds())
     raise TypeError(f"expires_in must be whole seconds or a timedelta, not {expires_in!r}")

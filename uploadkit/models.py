@@ -29,6 +29,10 @@ MAX_EXPIRY = 7 * 24 * 3600
 LinkMethod = Literal["GET", "HEAD"]
 LINK_METHODS: tuple[LinkMethod, ...] = ("GET", "HEAD")
 
+#: One type with parameters (RFC 9110, section 8.3.1). Browsers read more than that: of several types with commas
+#: between them, they take the last (https://fetch.spec.whatwg.org/#concept-header-extract-mime-type).
+_WORD = r"[\w!#$%&'*+.^`|~-]+"
+MEDIA_TYPE = re.compile(rf"""\s*({_WORD}/{_WORD})(?:\s*;\s*{_WORD}=(?:{_WORD}|"[^",;\\]*"))*\s*""", re.ASCII)
 _LONGEST_HEADER = 4096
 _METADATA_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _HEADER_BREAKER = re.compile(r"[\x00-\x1f\x7f]")
@@ -132,6 +136,10 @@ class LinkOptions:
             raise ValueError(f"method must be 'GET' or 'HEAD', not {self.method!r}; a signed URL only reads")
         _check_header("content_type", self.content_type)
         _check_header("content_disposition", self.content_disposition)
+        if self.content_type is not None and not MEDIA_TYPE.fullmatch(self.content_type):
+            raise ValueError(
+                f"content_type must be one media type (RFC 9110, section 8.3.1), not {self.content_type!r}"
+            )
         if self.signed_at is not None and self.signed_at.tzinfo is None:
             raise ValueError("signed_at must have a time zone")
 

@@ -11,9 +11,10 @@ from .models import SignedURL
 
 
 class Remembered(NamedTuple):
-    """A signed link, and until when it is the one to give out, in seconds since 1970."""
+    """A signed link, and from when until when it is the one to give out, in seconds since 1970."""
 
     link: SignedURL
+    since: float
     until: float
 
 

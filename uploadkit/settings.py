@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -24,6 +25,8 @@ from .values import (
     readable_size,
 )
 
+_log = logging.getLogger("uploadkit")
+
 Access = Literal["public", "private"]
 Delivery = Literal["redirect", "proxy"]
 OnConflict = Literal["rename", "overwrite", "error", "unique"]
@@ -44,6 +47,20 @@ _OF_FLASK_UPLOADS = 4
 #: What may follow ``UPLOADS_``.
 APP_KEYS = ("DEFAULT_DEST", "DEFAULT_URL", "DEFAULT_BACKEND", "DEFAULT_OPTIONS", "AUTOSERVE", "EXTERNAL_URLS")
 
+#: What others call some of our settings.
+_MEANT = {
+    "PUBLIC": "ACCESS = 'public'",
+    "PRIVATE": "ACCESS = 'private'",
+    "PROXY": "DELIVERY = 'proxy'",
+    "SIGNER": "URL_SIGNER",
+    "BASE_URL": "URL",
+    "CACHE": "CACHE_CONTROL",
+    "LINK_WINDOW": "URL_WINDOW",
+    "X_ACCEL": "X_ACCEL_REDIRECT",
+    "EXPIRES_IN": "an argument of signed_url()",
+    "FOLDER": "DEST",
+    **{option.upper(): f"OPTIONS = {{{option!r}: …}}" for option in ("bucket", "region", "custom_domain")},
+}
 #: How much alike two words are that count as one and a slip; looser, and settings of the app itself would.
 _MISSPELT = 0.85
 
@@ -155,6 +172,15 @@ def refuse_app_settings(config: Mapping[str, Any], prefix: str) -> None:
     for rest in APP_KEYS:
         if prefix + rest in config:
             raise ConfigError(f"{prefix}{rest} is no setting of uploadkit: it is one of the app. Set UPLOADS_{rest}.")
+
+
+def warn_of_likely_slips(config: Mapping[str, Any], prefix: str, base_url: str | None) -> None:
+    """Warn of what may be meant so, since apps have settings of their own, but hardly is."""
+    for rest, meant in _MEANT.items():
+        if prefix + rest in config:
+            _log.warning("%s%s is no setting of uploadkit, so it does nothing. Is %s meant?", prefix, rest, meant)
+    if base_url and base_url[-1].isalnum():
+        _log.warning("%sURL = %r has no slash at its end; links begin with %r.", prefix, base_url, base_url + "name")
 
 
 def read_naming(config: Mapping[str, Any], key: str) -> Naming:

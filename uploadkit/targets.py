@@ -21,7 +21,7 @@ from .filetypes import as_extensions, extension, lowercase_ext
 from .keys import check_key, join, split
 from .names import NameStyle, clean_filename, clean_folder
 
-#: Says whether the current visitor may have a file; it may also end the request, with `flask.abort`.
+#: Says whether the current visitor may have a file, by True or False; see `UploadSet.authorize`.
 Authorizer = Callable[[str], object]
 HookT = TypeVar("HookT", bound=Callable[..., Any])
 

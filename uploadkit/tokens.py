@@ -55,6 +55,15 @@ def signed_query(app: Flask, link: AppLink) -> dict[str, str]:
     return {**{name: value for name, value in asked.items() if value is not None}, "signature": signature}
 
 
+def check_keys(app: Flask) -> None:
+    """Refuse keys that could not sign, if the app has any yet.
+
+    :raises ConfigError: saying which.
+    """
+    if app.secret_key or app.config.get("SECRET_KEY_FALLBACKS"):
+        _keys(app)
+
+
 def read_link(app: Flask, set_name: str, key: str, method: str, query: Mapping[str, str]) -> AppLink | None:
     """Return the link that a request came by; None if it is not signed by this app for exactly this request.
 
@@ -64,7 +73,11 @@ def read_link(app: Flask, set_name: str, key: str, method: str, query: Mapping[s
     if not _EXPIRES.fullmatch(expires) or not app.secret_key:
         return None
     link = AppLink(set_name, key, method, int(expires), query.get("download"), query.get("type"))
-    genuine = _signer(app).verify_signature(link.message(), query.get("signature", ""))
+    try:
+        genuine = _signer(app).verify_signature(link.message(), query.get("signature", ""))
+    except ConfigError:  # nobody can have signed it
+        app.logger.exception("no signed link can be verified")
+        return None
     return link if genuine else None
 
 
@@ -79,4 +92,12 @@ def _keys(app: Flask) -> Sequence[Any]:
             "Signed links through the app need the app's SECRET_KEY: set it to something long, random and secret, the "
             "same in every process."
         )
-    return [*(app.config.get("SECRET_KEY_FALLBACKS") or ()), app.secret_key]
+    older = app.config.get("SECRET_KEY_FALLBACKS") or ()
+    # Of a text, each letter would be a key.
+    keys = [older] if isinstance(older, (str, bytes)) else [*older, app.secret_key]
+    if keys == [older] or not all(isinstance(key, (str, bytes)) and key for key in keys):
+        raise ConfigError(
+            "SECRET_KEY must be text or bytes, and SECRET_KEY_FALLBACKS a list of such, none of them empty; in the "
+            """environment, digits need quotes, and a list is written '["older"]'."""
+        )
+    return keys

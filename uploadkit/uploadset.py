@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Container
 from contextlib import suppress
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from flask import current_app
@@ -132,12 +133,16 @@ class UploadSet(FileVerbs):
     def authorize(self, may_have: AuthorizerT) -> AuthorizerT:
         """Let a function decide who may have files of this set by the route; a decorator.
 
-        It is called within the request with the filename, and returns whether the current visitor may have the file;
-        it may also end the request with `flask.abort`. Who may not gets the same 404 as for a missing file. Signed
-        links are not asked about. Nobody may keep the answers.
+        It is called within the request with the filename. True lets the visitor have the file. False or None answers
+        with the same 404 as for a missing file. A response, such as a redirect to the login, is sent as it is; the
+        function may also end the request with `flask.abort`. Anything else is an error. Signed links are not asked
+        about. Nobody may keep the answers.
 
-        :param may_have: The function.
+        :param may_have: The function; no coroutine.
+        :raises TypeError: if it is none.
         """
+        if not callable(may_have) or iscoroutinefunction(may_have):
+            raise TypeError(f"authorize() takes a function that is no coroutine, not {may_have!r:.60}")
         self.authorizer = may_have
         return may_have
 

@@ -59,6 +59,11 @@ def route_url(set_name: str, config: UploadConfiguration, key: str, query: Mappi
 def not_served(set_name: str, config: UploadConfiguration) -> str:
     """Return the sentence that says what would let a set be served."""
     prefix = f"UPLOADED_{set_name.upper()}_"
+    if config.settings.access is None and config.backend.url("x") is not None:
+        return (
+            f"The files of the upload set {set_name!r} have public URLs on the {config.backend.name!r} backend, which "
+            f"are handed out with {prefix}ACCESS = 'public' only; links to them through the app answer 404."
+        )
     if config.settings.access == "private":
         return (
             f"The upload set {set_name!r} is private, so links to its files through the app answer 404 without a "

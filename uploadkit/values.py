@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Mapping
+from importlib import import_module
 from typing import Any, cast
 
 from .exceptions import ConfigError
@@ -12,6 +13,8 @@ from .models import MAX_EXPIRY, LinkOptions
 from .signers.request import URLSigner
 
 _SIZE = re.compile(r"([0-9]{1,15})\s*([kmgt]i?)?b?", re.IGNORECASE)
+_LOCATION = re.compile(r"/(?:(?!\.\.?/)[A-Za-z0-9._~-]+/)+")
+_UNKNOWN_TYPE = "application/octet-stream"
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0", "")
 #: Types that browsers can be asked to show: none of them runs scripts in the origin that serves it.
 _CAN_BE_SHOWN = re.compile(r"(image|audio|video)/(?!.*xml)[^;]+|text/(plain|csv|markdown)|application/(pdf|json)")
@@ -100,7 +103,7 @@ def read_header(config: Mapping[str, Any], key: str) -> str | None:
     """Read a setting that becomes the value of a header."""
     value = read_text(config, key)
     try:
-        LinkOptions(content_type=value)
+        LinkOptions(content_disposition=value)
     except ValueError:
         raise ConfigError(f"{key} must be printable ASCII, as a header is, not {value!r}.") from None
     return value
@@ -117,11 +120,21 @@ def read_window(config: Mapping[str, Any], key: str) -> int | None:
 
 
 def read_signer(config: Mapping[str, Any], key: str) -> URLSigner | None:
-    """Read what makes signed URLs."""
+    """Read what makes signed URLs: something to call, or ``"package.module:name"`` of it."""
     value = config.get(key)
+    if isinstance(value, str):
+        value = _imported(key, value)
     if value is not None and not callable(value):
         raise ConfigError(f"{key} must be something to call with a LinkRequest, not a {type(value).__name__}.")
     return cast("URLSigner | None", value)
+
+
+def _imported(key: str, target: str) -> object:
+    module, _, name = target.partition(":")
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(f"{key} = {target!r} could not be imported: {error}. Write 'package.module:name'.") from error
 
 
 def read_inline(config: Mapping[str, Any], key: str) -> frozenset[str]:
@@ -131,6 +144,8 @@ def read_inline(config: Mapping[str, Any], key: str) -> frozenset[str]:
         raise ConfigError(f"{key} must list extensions, such as ('pdf',), not {extensions!r}.")
     types = {ext: content_type_for(f"x.{ext}") for ext in extensions}
     for ext, content_type in types.items():
+        if "/" in ext or content_type == _UNKNOWN_TYPE:
+            raise ConfigError(f"{key} lists extensions of known types, such as 'pdf'; {ext!r} is none.")
         if not _CAN_BE_SHOWN.fullmatch(content_type):
             raise ConfigError(
                 f"{key}: files with the extension {ext!r} ({content_type}) may run scripts in a browser, or cannot be "
@@ -142,6 +157,8 @@ def read_inline(config: Mapping[str, Any], key: str) -> frozenset[str]:
 def read_location(config: Mapping[str, Any], key: str) -> str | None:
     """Read a path of a web server, with a slash at both ends."""
     value = read_header(config, key)
-    if value is not None and not (value.startswith("/") and value.endswith("/")):
-        raise ConfigError(f"{key} must be a path with a slash at both ends, such as '/internal/', not {value!r}.")
+    if value is not None and not _LOCATION.fullmatch(value):
+        raise ConfigError(
+            f"{key} must be a path of plain letters with a slash at both ends, such as '/internal/', not {value!r}."
+        )
     return value

@@ -67,7 +67,7 @@ def url_by_google(place: str, key: str, options: LinkOptions, endpoint: str | No
         ("bucket", None, None, LinkOptions()),
         ("bucket/a prefix/ü", None, "payer", LinkOptions("HEAD")),
         ("files.example.com", "https://storage.europe-west3.rep.googleapis.com", None, LinkOptions()),
-        ("a_b-c.d/p", "http://127.0.0.1:4443", "a payer", LinkOptions(content_type='text/x-own; a="1+1 ~%&=;,/?\'"')),
+        ("a_b-c.d/p", "http://127.0.0.1:4443", "a payer", LinkOptions(content_type='text/x-own; a="1+1 ~%&=/?\'"')),
         (
             "bucket",
             None,

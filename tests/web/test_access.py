@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask, abort, redirect, request, session
+from flask import Flask, Response, abort, redirect, request, session
 
-from uploadkit import ALL, UploadSet, configure_uploads
+from uploadkit import ALL, ConfigError, UploadSet, configure_uploads
 from uploadkit.backends import Backend
 
 from .kit import client_of, made_set, put, signed
@@ -112,6 +113,92 @@ class TestAuthorize:
         with app.test_request_context():
             files.url("ada/a.txt")
         assert caplog.text == ""
+
+
+class NotAYes:
+    """An object that somebody might take for a yes."""
+
+
+class TestWhatItReturns:
+    def ask(self, app: Flask, answer: Any) -> Any:
+        files = made_set(app, ACCESS="private")
+        put(app, files, b"secret", "a.txt")
+        files.authorize(lambda filename: answer)
+        return client_of(app).get("/_uploads/files/a.txt")
+
+    @pytest.mark.parametrize("answer", [("no", 403), 403, 1, "False", NotAYes(), {"user": 1}, iter(()), object])
+    def test_nothing_but_true_is_a_yes(self, app: Flask, answer: Any) -> None:
+        app.testing = False
+        found = self.ask(app, answer)
+        assert (found.status_code, b"secret" in found.data) == (500, False)
+
+    def test_the_error_names_the_set_and_what_came_back(self, app: Flask) -> None:
+        with pytest.raises(TypeError, match=r"@files\.authorize returned a tuple; it must return True or False"):
+            self.ask(app, ("no", 403))
+
+    @pytest.mark.parametrize("answer", [False, None])
+    def test_false_and_nothing_are_a_no(self, app: Flask, answer: Any) -> None:
+        assert self.ask(app, answer).status_code == 404
+
+    @pytest.mark.parametrize("answer", [redirect("/login"), Response("no", 403)])
+    def test_a_response_is_the_answer(self, app: Flask, answer: Response) -> None:
+        """As of a decorator that sends visitors to the login."""
+        found = self.ask(app, answer)
+        assert (found.status_code, found.location) == (answer.status_code, answer.location)
+        assert b"secret" not in found.data
+
+    def test_what_cannot_be_asked_is_refused_at_once(self) -> None:
+        async def later(filename: str) -> bool:
+            return False
+
+        for wrong in (later, "x", None):
+            with pytest.raises(TypeError, match="a function that is no coroutine"):
+                UploadSet("files").authorize(wrong)  # type: ignore[type-var]
+
+
+class TestCaches:
+    def test_a_refusal_is_not_kept(self, app: Flask) -> None:
+        guarded(app, ACCESS="private")
+        for path in ("files/ada/a.txt", "files/none.txt", "none/a.txt", "files/.x", "files/ada/a.txt?signature=x"):
+            answer = client_of(app).get(f"/_uploads/{path}")
+            assert (answer.status_code, answer.headers["Cache-Control"]) == (404, "private, no-store")
+
+    def test_an_answer_with_a_session_is_not_for_everybody(self, app: Flask) -> None:
+        files = made_set(app, SERVE=True, CACHE_CONTROL="public, max-age=60")
+        put(app, files, b"content", "a.txt")
+        client = client_of(app)
+        assert client.get("/_uploads/files/a.txt").headers["Cache-Control"] == "public, max-age=60"
+        with client.session_transaction() as stored:
+            stored["user"] = "ada"
+        plain = client.get("/_uploads/files/a.txt")
+        assert (plain.headers["Cache-Control"], "Vary" in plain.headers) == ("public, max-age=60", False)
+        with client.session_transaction() as stored:
+            stored.permanent = True
+        answer = client.get("/_uploads/files/a.txt")
+        assert "Set-Cookie" in answer.headers
+        assert answer.headers["Cache-Control"] == "private, max-age=60"
+
+
+class TestNeighbours:
+    def test_another_set_of_the_name_cannot_take_the_guard_away(self, app: Flask) -> None:
+        guarded(app, ACCESS="private")
+        with pytest.raises(ConfigError, match="this one has none"):
+            made_set(app, SERVE=True)
+
+    def test_a_folder_within_a_served_one_is_warned_of(
+        self, app: Flask, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        sets = [UploadSet(name, ALL) for name in ("public", "inner", "beside")]
+        app.config.update(
+            UPLOADED_PUBLIC_DEST=tmp_path / "a",
+            UPLOADED_PUBLIC_SERVE=True,
+            UPLOADED_INNER_DEST=tmp_path / "a" / "b",
+            UPLOADED_BESIDE_DEST=tmp_path / "ab",
+        )
+        configure_uploads(app, sets)
+        assert [record.getMessage() for record in caplog.records] == [
+            "the files of upload set 'inner' lie in the folder of 'public', which serves them"
+        ]
 
 
 class TestPrivate:

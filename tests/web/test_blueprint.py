@@ -9,38 +9,29 @@ from typing import Any
 
 import pytest
 from flask import Flask, abort
-from flask.testing import FlaskClient
+from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_options_header
 
 from tests.conftest import SixMethods
-from uploadkit import ALL, UnavailableError, UploadSet, configure_uploads, uploads_mod
+from uploadkit import (
+    ALL,
+    InvalidKeyError,
+    NotFoundError,
+    UnavailableError,
+    UploadSet,
+    configure_uploads,
+    uploads_mod,
+)
 from uploadkit.backends import Backend
 from uploadkit.backends.memory import MemoryBackend
 from uploadkit.disposition import disposition
 from uploadkit.testing import FaultyBackend
 
+from .kit import client_of, made_set, put
+
 
 def served(app: Flask, backend: Backend, **settings: Any) -> UploadSet:
-    files = UploadSet("files", ALL)
-    app.config.update(UPLOADED_FILES_BACKEND=backend, UPLOADED_FILES_SERVE=True, UPLOADED_FILES_NAMES="unicode")
-    app.config.update({f"UPLOADED_FILES_{name}": value for name, value in settings.items()})
-    configure_uploads(app, files)
-    return files
-
-
-def client_of(app: Flask) -> FlaskClient:
-    """A client that reads each answer whole and closes it, as a server does."""
-
-    class Reading(FlaskClient):
-        def open(self, *args: Any, **options: Any) -> Any:
-            return super().open(*args, **{**options, "buffered": True})
-
-    return Reading(app, app.response_class)
-
-
-def put(app: Flask, files: UploadSet, content: bytes, name: str) -> str:
-    with app.app_context():
-        return files.put(content, name).key
+    return made_set(app, backend, **{"SERVE": True, **settings})
 
 
 class TestServing:
@@ -309,6 +300,22 @@ class TestServeInAView:
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         for missing in ("/my/missing.txt", "/my/.env", "/my/../x", "/my/a%5cb"):
             assert client_of(app).get(missing).status_code == 404
+
+    @pytest.mark.parametrize("name", ["missing.txt", "../x", ".env"])
+    def test_a_view_that_catches_nothing_answers_404(self, app: Flask, backend: Backend, name: str) -> None:
+        files = made_set(app, backend, ACCESS="private")
+        app.add_url_rule("/mine", view_func=lambda: files.serve(name))
+        assert client_of(app).get("/mine").status_code == 404
+        with app.test_request_context(), pytest.raises((NotFoundError, InvalidKeyError)) as raised:
+            files.serve(name)
+        assert isinstance(raised.value, HTTPException)
+        assert name.strip("./") in str(raised.value)
+
+    def test_a_form_is_led_on_by_get(self, app: Flask) -> None:
+        files = made_set(app, SixMethods(), ACCESS="public")
+        put(app, files, b"content", "a.txt")
+        app.add_url_rule("/mine", methods=["POST"], view_func=lambda: files.serve("a.txt"))
+        assert client_of(app).post("/mine").status_code == 303
 
     def test_it_can_be_a_download_under_another_name(self, app: Flask, backend: Backend) -> None:
         files = self.view(app, backend, download="Ünï\r\nX: y.txt")

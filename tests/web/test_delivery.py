@@ -139,6 +139,12 @@ class TestCachingOfRedirects:
             ("no-store", 290, "private, no-store"),
             ("private, no-store", 290, "private, no-store"),
             ("private, no-cache", 290, "private, no-cache"),
+            ("No-Store", 290, "private, no-store"),
+            ("Private, Max-Age=9", 290, "private, max-age=9"),
+            ("s-maxage=0, max-age=3600", 290, "public, max-age=0"),
+            ("max-age=5, max-age=50", 290, "public, max-age=5"),
+            ("max-age=often", 290, "public, max-age=0"),
+            (", ,", 290, "public, max-age=290"),
         ],
     )
     def test_it_is_forgotten_before_the_link_ends(self, rule: str | None, seconds: float, expected: str) -> None:
@@ -192,12 +198,23 @@ class TestRemembering:
     def test_a_link_that_ends_too_soon_is_made_anew_as_soon_as_it_can_live_longer(
         self, app: Flask, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        backend = Ending(Clock(monkeypatch), START + 30)
+        clock = Clock(monkeypatch)
+        backend = Ending(clock, START + 90)
         files = made_set(app, backend)
-        first = signed(app, files, "a.txt", 60)
-        assert first.endswith(str(START + 30.0))
+        first = signed(app, files, "a.txt", 600)
+        assert first.endswith(str(START + 90.0))
         backend.end = START + 1e6
-        assert signed(app, files, "a.txt", 60) != first
+        clock.now += 59
+        assert signed(app, files, "a.txt", 600) == first
+        clock.now += 1
+        assert signed(app, files, "a.txt", 600) != first
+
+    def test_a_link_of_a_clock_that_went_wrong_is_forgotten(self, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+        clock = Clock(monkeypatch, START + 86400)
+        files = made_set(app, Ending(clock, START + 1e6))
+        wrong = signed(app, files, "a.txt")
+        clock.now = START
+        assert float(wrong.partition("?")[2]) > float(signed(app, files, "a.txt").partition("?")[2])
 
     def test_only_the_latest_are_remembered(self, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
         backend = Ending(Clock(monkeypatch), START + 1e6)
@@ -296,12 +313,18 @@ class TestSettings:
             ({"URL_WINDOW": 7 * 24 * 3600}, "whole seconds"),
             ({"URL_WINDOW": "300"}, "whole seconds"),
             ({"URL_WINDOW": True}, "whole seconds"),
-            ({"URL_SIGNER": "x"}, "LinkRequest"),
+            ({"URL_SIGNER": 5}, "LinkRequest"),
+            ({"URL_SIGNER": "x"}, "Write 'package.module:name'"),
+            ({"URL_SIGNER": "uploadkit:nothing"}, "Write 'package.module:name'"),
+            ({"X_ACCEL_REDIRECT": "/a?b/"}, "plain letters"),
+            ({"X_ACCEL_REDIRECT": "/../"}, "plain letters"),
+            ({"X_ACCEL_REDIRECT": "/"}, "plain letters"),
             ({"CACHE_CONTROL": "a\r\nb"}, "printable ASCII"),
             ({"CACHE_CONTROL": 60}, "must be text"),
             ({"INLINE": ("pdf", "svg")}, "'svg' .image/svg.xml. may run scripts"),
             ({"INLINE": "html"}, "always downloads"),
-            ({"INLINE": ("exe",)}, "always downloads"),
+            ({"INLINE": ("unknown",)}, "extensions of known types"),
+            ({"INLINE": "application/pdf"}, "extensions of known types"),
             ({"INLINE": 5}, "must list extensions"),
             ({"DELIVREY": "proxy"}, "Did you mean UPLOADED_FILES_DELIVERY"),
         ],
@@ -309,6 +332,34 @@ class TestSettings:
     def test_what_means_nothing_is_refused_at_start(self, app: Flask, settings: dict[str, Any], problem: str) -> None:
         with pytest.raises(ConfigError, match=problem):
             made_set(app, **settings)
+
+    @pytest.mark.parametrize(
+        ("settings", "warning"),
+        [
+            ({"CUSTOM_DOMAIN": "cdn.example"}, "OPTIONS = {'custom_domain': …} meant"),
+            ({"PRIVATE": True}, "ACCESS = 'private' meant"),
+            ({"URL": "https://cdn.example/files"}, "no slash at its end"),
+        ],
+    )
+    def test_what_is_hardly_meant_is_warned_of(
+        self, app: Flask, settings: dict[str, Any], warning: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        made_set(app, **settings)
+        assert warning in caplog.text
+
+    @pytest.mark.parametrize("key", ["UPLOADS_URL_WINDOW", "UPLOADED_FILES_EXTERNAL_URLS", "UPLOADED_FILES_AUTOSERVE"])
+    def test_a_setting_of_the_other_kind_is_refused(self, app: Flask, key: str) -> None:
+        app.config[key] = 5
+        with pytest.raises(ConfigError, match=f"{key} is no setting of uploadkit"):
+            made_set(app)
+
+    def test_public_files_that_are_not_handed_out_are_told_of(
+        self, app: Flask, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        files = made_set(app, SixMethods())
+        with app.test_request_context():
+            files.url("a.txt")
+        assert "UPLOADED_FILES_ACCESS = 'public'" in caplog.text
 
     def test_a_type_can_be_shown_if_that_is_asked(self, app: Flask) -> None:
         files = made_set(app, SERVE=True, INLINE=("pdf", ".AVIF"))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import email
 import io
+import os
+from datetime import datetime, timedelta, timezone
 from email.message import Message
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +17,9 @@ from hypothesis import strategies as st
 from werkzeug.http import http_date
 
 from tests.conftest import SixMethods
-from uploadkit import NotFoundError, PreconditionError, SaveOptions, UploadSet
+from uploadkit import FileInfo, NotFoundError, PreconditionError, SaveOptions, UnavailableError, UploadSet
 from uploadkit.backends import Backend
+from uploadkit.web.conditions import has_parts_of
 from uploadkit.web.ranges import MOST_RANGES, requested_ranges
 
 from .kit import client_of, made_set, put
@@ -172,9 +176,14 @@ class TestConditions:
 
     def test_if_range_gives_the_whole_of_another_file(self, app: Flask, files: UploadSet) -> None:
         first = get(app)
-        for validator in (first.headers["ETag"], first.headers["Last-Modified"]):
-            assert get(app, Range="bytes=0-9", If_Range=validator).status_code == 206
-        for validator in ('"another"', f"W/{first.headers['ETag']}", http_date(0), http_date(2**33), "nonsense"):
+        assert get(app, Range="bytes=0-9", If_Range=first.headers["ETag"]).status_code == 206
+        for validator in (
+            '"another"',
+            f"W/{first.headers['ETag']}",
+            first.headers["Last-Modified"],
+            http_date(0),
+            "nonsense",
+        ):
             answer = get(app, Range="bytes=0-9", If_Range=validator)
             assert (answer.status_code, answer.data) == (200, CONTENT)
 
@@ -190,6 +199,10 @@ class TestReplacedMeanwhile:
 
     def backend(self, times: int) -> SixMethods:
         backend = SixMethods()
+        self.replacing(backend, times)
+        return backend
+
+    def replacing(self, backend: SixMethods, times: int) -> list[int]:
         original, left = backend.open, [times]
 
         def replaced(key: str) -> Any:
@@ -199,7 +212,7 @@ class TestReplacedMeanwhile:
             return original(key)
 
         backend.open = replaced  # type: ignore[method-assign]
-        return backend
+        return left
 
     def test_a_range_is_of_the_file_that_the_headers_tell_of(self, app: Flask) -> None:
         backend = self.backend(times=3)
@@ -236,3 +249,44 @@ def parts_of(answer: Any) -> list[Message]:
     payload = email.message_from_bytes(head + answer.data).get_payload()
     assert isinstance(payload, list)
     return [part for part in payload if isinstance(part, Message)]
+
+
+class TestDates:
+    @pytest.mark.parametrize(("age", "goes_on"), [(1, False), (5, True)])
+    def test_a_date_tells_a_file_from_the_next_one_only_after_a_while(self, age: int, goes_on: bool) -> None:
+        stored = datetime.now(timezone.utc) - timedelta(seconds=age)
+        info = FileInfo("a", 10, last_modified=stored, etag="e")
+        assert has_parts_of(info, http_date(stored)) is goes_on
+        assert not has_parts_of(info, http_date(stored - timedelta(seconds=1)))
+
+    @pytest.mark.parametrize("header", ["If-Modified-Since", "If-Unmodified-Since", "If-Range"])
+    @pytest.mark.parametrize("date", ["Mon, 01 Jan 2147483648 0:0:0 GMT", "Mon, 99 Jan 2020 00:00:00 GMT", "\xff", ""])
+    def test_a_date_that_is_none_is_as_if_it_were_not_there(
+        self, app: Flask, files: UploadSet, header: str, date: str
+    ) -> None:
+        answer = client_of(app).get("/_uploads/files/a.bin", headers={header: date, "Range": "bytes=0-9"})
+        assert answer.status_code == (200 if header == "If-Range" else 206)
+
+
+def test_the_whole_file_is_of_the_version_that_the_condition_was_held_against(app: Flask) -> None:
+    backend = TestReplacedMeanwhile().backend(times=0)
+    files = made_set(app, backend, SERVE=True)
+    put(app, files, b"old" * 10, "a.txt", cache_control="public, max-age=999")
+    etag = get(app, "a.txt").headers["ETag"]
+    replaced = TestReplacedMeanwhile().replacing(backend, times=1)
+    answer = get(app, "a.txt", If_Match=etag)
+    assert replaced == [0]
+    assert (answer.status_code, answer.data) == (412, b"")
+
+
+def test_a_file_that_becomes_shorter_breaks_the_answer_off(app: Flask, tmp_path: Path) -> None:
+    app.config["UPLOADED_FILES_DEST"] = tmp_path
+    files = made_set(app, "local", SERVE=True)
+    put(app, files, bytes(1_000_000), "a.bin")
+    answer = app.test_client().get("/_uploads/files/a.bin")
+    pieces = iter(answer.response)
+    next(pieces)
+    os.truncate(tmp_path / "a.bin", 200_000)
+    with pytest.raises(UnavailableError, match="became shorter"):
+        list(pieces)
+    answer.close()

@@ -91,6 +91,18 @@ class TestTemplates:
         with pytest.raises(TypeError, match="download needs signed=True"):
             rendered(app, "{{ upload_url('files', 'a.txt', download=True) }}")
 
+    def test_a_set_or_a_view_of_it_will_do_in_place_of_the_name(self, app: Flask) -> None:
+        files = made_set(app, SERVE=True)
+        with app.app_context():
+            mine = files.scoped("users/42")
+        for of, path in ((files, "a.txt"), (mine, "users/42/a.txt"), ("files", "a.txt")):
+            assert rendered(app, "{{ upload_url(of, 'a.txt') }}", of=of).endswith(f"/_uploads/files/{path}")
+
+    def test_a_life_is_given_once(self, app: Flask) -> None:
+        made_set(app)
+        with pytest.raises(TypeError, match="not both"):
+            rendered(app, "{{ upload_url('files', 'a.txt', signed=60, expires_in=9) }}")
+
     def test_an_unknown_set_is_named(self, app: Flask) -> None:
         made_set(app)
         with pytest.raises(NotConfiguredError, match="no upload set 'fotos', only 'files'"):

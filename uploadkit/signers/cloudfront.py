@@ -154,7 +154,7 @@ def _checked_url(request: LinkRequest) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError(
-            f"The upload set {request.set_name!r} has no URL that CloudFront could serve, but {request.url!r}. Set "
+            f"The upload set {request.set_name!r} has no URL that CloudFront could serve. Set "
             f"UPLOADED_{request.set_name.upper()}_URL to where the distribution offers its files, with the slash at "
             f"its end, or give its backend the option 'custom_domain'."
         )

@@ -37,5 +37,6 @@ class LinkRequest:
     overrides: bool = False
 
 
-#: What signs: it is called with a `LinkRequest` and returns the URL. Several threads may call it at once.
+#: What signs: it is called with a `LinkRequest` and returns the URL, which is remembered for a while and given to
+#: whoever asks: it must be made of the request alone. Several threads may call it at once.
 URLSigner = Callable[[LinkRequest], str]

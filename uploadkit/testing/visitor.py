@@ -112,7 +112,7 @@ def parameter(url: str, wanted: Callable[[str, str], bool]) -> str | None:
 def with_other_signature(url: str) -> str:
     """Return ``url`` with one letter of its signature changed."""
     changed = with_parameter(url, lambda name, _: is_signature(name), misspell)
-    must(changed, "the URL has no parameter that looks like a signature")
+    must(changed, "the URL has no parameter whose name ends in 'signature' or 'sig'")
     return changed or url
 
 

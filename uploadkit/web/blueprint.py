@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from flask import Blueprint, abort, current_app, request
+from flask import Response as FlaskResponse
 from werkzeug.wrappers import Response
 
 from ..config import UploadConfiguration
@@ -10,9 +13,23 @@ from ..exceptions import BackendError, InvalidKeyError, NotFoundError
 from ..keys import file_key
 from ..uploadset import UploadSet
 from .access import grant_for
+from .caching import NOT_KEPT, privately
 from .delivery import deliver
+from .sessions import sends_session
 
 uploads_mod: Blueprint = Blueprint("_uploads", "uploadkit", url_prefix="/_uploads")
+
+_REFUSALS = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
+
+
+@uploads_mod.after_request
+def keep_from_caches(response: FlaskResponse) -> FlaskResponse:
+    """Let nobody keep a refusal, which may be another one's file, nor an answer together with a visitor's session."""
+    if response.status_code in _REFUSALS:
+        response.headers.setdefault("Cache-Control", NOT_KEPT)
+    elif sends_session(current_app):
+        response.headers["Cache-Control"] = privately(response.headers.get("Cache-Control")) or "private"
+    return response
 
 
 @uploads_mod.route("/<setname>/<path:filename>")

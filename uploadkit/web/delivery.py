@@ -5,18 +5,16 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from flask import current_app
-from werkzeug.datastructures import ResponseCacheControl
-from werkzeug.http import parse_cache_control_header
 from werkzeug.wrappers import Request, Response
 
 from ..config import UploadConfiguration
 from ..links import Link, answers_to, signed_elsewhere, signed_link
 from ..models import FileInfo, LinkMethod
-from .caching import NOT_KEPT, for_redirect
+from .caching import NOT_KEPT, for_redirect, never_kept, privately
 from .serving import file_response, safe_headers
 
 if TYPE_CHECKING:
@@ -75,10 +73,11 @@ def _redirect(rules: Rules, key: str, grant: Grant, request: Request) -> Respons
     rule = _rule(config, info, grant)
     url, seconds = _lasting(config, key, grant), float(REDIRECT_LIFE)
     if url is None:
-        method = cast("LinkMethod", request.method)
+        method: LinkMethod = "HEAD" if request.method == "HEAD" else "GET"
         link = signed_link(rules, "", key, Link(REDIRECT_LIFE, grant.download, grant.content_type, method))
         url, seconds = link.url, min(REDIRECT_LIFE, link.expires_at.timestamp() - time.time()) - _MARGIN
-    response = Response(status=302, headers={"Location": url, "X-Content-Type-Options": "nosniff"})
+    status = 302 if request.method in ("GET", "HEAD") else 303  # so that a form is not sent on to the store
+    response = Response(status=status, headers={"Location": url, "X-Content-Type-Options": "nosniff"})
     response.headers["Cache-Control"] = for_redirect(rule, seconds)
     return response
 
@@ -103,9 +102,6 @@ def _handed_over(config: UploadConfiguration, key: str) -> dict[str, str]:
 def _rule(config: UploadConfiguration, info: FileInfo, grant: Grant) -> str | None:
     """Return the ``Cache-Control`` of a file; one that is never to be kept stays so."""
     if grant.cache is not None:
-        return (
-            NOT_KEPT
-            if parse_cache_control_header(info.cache_control, cls=ResponseCacheControl).no_store
-            else grant.cache
-        )
-    return info.cache_control or config.settings.cache_control or grant.otherwise
+        return NOT_KEPT if never_kept(info.cache_control) else grant.cache
+    rule = info.cache_control or config.settings.cache_control or grant.otherwise
+    return rule if grant.public else privately(rule)

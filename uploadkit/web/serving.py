@@ -8,13 +8,12 @@ from typing import BinaryIO
 
 from werkzeug.http import http_date, quote_etag
 from werkzeug.wrappers import Request, Response
-from werkzeug.wsgi import FileWrapper
 
 from ..backends.protocol import Backend
 from ..exceptions import PreconditionError, UnavailableError
 from ..models import FileInfo
 from ..operations import open_stream
-from ..streams import chunks
+from ..streams import read_some
 from .conditions import CONDITIONS, has_parts_of, status_without_file
 from .ranges import ByteRange, Multipart, requested_ranges
 
@@ -45,7 +44,8 @@ def file_response(
     :raises NotFoundError: if there is no such file.
     :raises UnavailableError: if it changes faster than it can be opened.
     """
-    if request.method == "GET" and not any(name in request.headers for name in (*CONDITIONS, "Range")):
+    reads = request.method in ("GET", "HEAD")
+    if request.method != "HEAD" and not (reads and any(name in request.headers for name in (*CONDITIONS, "Range"))):
         info, stream = open_stream(backend, key)
         return info, _whole(info, stream, headers)
     for _ in range(_TRIES):
@@ -77,8 +77,7 @@ def _without_content(info: FileInfo, request: Request, headers: Mapping[str, str
 def _content(backend: Backend, info: FileInfo, request: Request, headers: Mapping[str, str]) -> Response:
     ranges = _ranges(info, request)
     if ranges is None:
-        newer, stream = open_stream(backend, info.key)
-        return _whole(newer, stream, headers)
+        return _whole(info, _opened(backend, info, ByteRange(0, info.size)), headers)
     if not ranges:
         nothing = {"Content-Range": f"bytes */{info.size}"}
         return _described(info, Response(status=416, headers=nothing))
@@ -94,12 +93,12 @@ def _ranges(info: FileInfo, request: Request) -> list[ByteRange] | None:
 
 
 def _whole(info: FileInfo, stream: BinaryIO, headers: Mapping[str, str]) -> Response:
-    return _streamed(info, FileWrapper(stream, _BLOCK), info.size, headers)
+    return _streamed(info, _Exactly(info, stream, info.size), info.size, headers)
 
 
 def _part(backend: Backend, info: FileInfo, part: ByteRange, headers: Mapping[str, str]) -> Response:
     stream = _opened(backend, info, part)
-    response = _streamed(info, FileWrapper(stream, _BLOCK), part.length, headers)
+    response = _streamed(info, _Exactly(info, stream, part.length), part.length, headers)
     response.status_code = 206
     response.headers["Content-Range"] = part.content_range(info.size)
     return response
@@ -121,6 +120,27 @@ def _opened(backend: Backend, info: FileInfo, part: ByteRange) -> BinaryIO:
     return stream
 
 
+class _Exactly:
+    """Sends as many bytes as were announced, and breaks the answer off if there are not so many."""
+
+    def __init__(self, info: FileInfo, stream: BinaryIO, length: int) -> None:
+        self._info = info
+        self._stream = stream
+        self._left = length
+
+    def __iter__(self) -> Iterator[bytes]:
+        while self._left:
+            block = read_some(self._stream, min(_BLOCK, self._left))
+            if not block:
+                raise UnavailableError(f"{self._info.key!r} became shorter while it was sent.", key=self._info.key)
+            self._left -= len(block)
+            yield block
+        self.close()
+
+    def close(self) -> None:
+        self._stream.close()
+
+
 class _Parts:
     """Sends several ranges of a file, each opened when its turn comes."""
 
@@ -136,7 +156,7 @@ class _Parts:
         for number, (head, part) in enumerate(zip(self._frame.heads, self._ranges, strict=True)):
             stream = self._first if number == 0 else self._next(part)
             yield head
-            yield from chunks(stream, _BLOCK)
+            yield from _Exactly(self._info, stream, part.length)
             self._open.close()
         yield self._frame.tail
 
@@ -151,7 +171,7 @@ class _Parts:
             raise PreconditionError(f"{key!r} was replaced while it was sent.", key=key, backend=backend) from None
 
 
-def _streamed(info: FileInfo, content: FileWrapper | _Parts, length: int, headers: Mapping[str, str]) -> Response:
+def _streamed(info: FileInfo, content: _Exactly | _Parts, length: int, headers: Mapping[str, str]) -> Response:
     response = _described(info, Response(content, headers=dict(headers), direct_passthrough=True))
     response.content_length = length
     return response

@@ -84,7 +84,10 @@ class S3Calls:
             parameters.setdefault("Key", self.place.stored(key))
         table = meaning if "Key" in parameters else meaning_for_bucket
         body_size = len(parameters.get("Body", b""))
-        with translating(table, _ACTIONS[operation], key, BACKEND), deadline(self.options.deadline, body_size):
+        action = (
+            _ACTIONS[operation] if key is not None else f"{_ACTIONS[operation]} in the bucket {self.place.bucket!r}"
+        )
+        with translating(table, action, key, BACKEND), deadline(self.options.deadline, body_size):
             client = self.client
             given = {**self.parameters(operation), "Bucket": self.place.bucket, **parameters}
             return cast("dict[str, Any]", getattr(client, operation)(**given))
