@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .backends.protocol import Backend
 from .exceptions import PreconditionError
+from .judging import judge
 from .keys import split
 from .models import FileInfo, SaveOptions
 from .operations import carried, open_current
@@ -35,6 +36,8 @@ def borrowed(backend: Backend, key: str, settings: SetSettings, *, write: bool) 
         yield path
         if write:
             settings.require_size(path.stat().st_size)
+            with path.open("rb") as changed:
+                judge(settings.validators, key, changed)
             _store_again(backend, info, path)
 
 

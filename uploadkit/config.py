@@ -23,7 +23,9 @@ from .settings import (
     refuse_missing_defaults,
     refuse_misspelt,
     warn_of_likely_slips,
+    with_validators,
 )
+from .validators.content import ContentType, default_content_check
 from .values import read_extensions, read_flag, read_mapping, read_text
 
 if TYPE_CHECKING:
@@ -140,6 +142,7 @@ def config_for_set(uset: NamedSet, app: Flask, defaults: Mapping[str, Any] | Non
     settings = read_settings(config, prefix, autoserve=autoserve)
     if settings.url_signer is None:
         settings = replace(settings, url_signer=getattr(uset, "url_signer", None))
+    settings = _with_all_validators(settings, uset, read_flag(config, prefix + "CONTENT_CHECK", True))
     made = UploadConfiguration(
         destination if spec == "local" else _root_of(backend, uset.name),
         base_url,
@@ -151,6 +154,14 @@ def config_for_set(uset: NamedSet, app: Flask, defaults: Mapping[str, Any] | Non
     _check_delivery(made, uset.name, prefix)
     warn_of_likely_slips(config, prefix, base_url)
     return made
+
+
+def _with_all_validators(settings: SetSettings, uset: NamedSet, content_check: bool) -> SetSettings:
+    """Return settings with the set's validators, and with the usual look at the content if there is no other."""
+    own = (*getattr(uset, "validators", ()),)
+    looked_at = any(isinstance(each, ContentType) for each in (*own, *settings.validators))
+    usual = (default_content_check,) if content_check and not looked_at else ()
+    return with_validators(settings, (*usual, *own))
 
 
 def _check_delivery(made: UploadConfiguration, set_name: str, prefix: str) -> None:

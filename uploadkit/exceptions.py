@@ -37,7 +37,8 @@ class UploadNotAllowed(UploadKitError):
 
     :param reason: A sentence that may be shown to the visitor.
     :param code: A stable word for the cause, for translation: ``"extension"``, ``"filename"``, ``"empty"``,
-        ``"folder"``, ``"too_large"``, or ``"not_allowed"`` for anything else.
+        ``"folder"``, ``"too_large"``, ``"too_small"``, ``"content_type"``, those of the other validators, or
+        ``"not_allowed"`` for anything else.
     :param allowed: What would have been accepted, where that can be listed.
     """
 

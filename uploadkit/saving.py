@@ -19,6 +19,7 @@ from .conflicts import candidates
 from .disposition import safe_disposition
 from .exceptions import AlreadyExistsError, IntegrityError, NotFoundError
 from .filetypes import content_type_for
+from .judging import judge, judged
 from .keys import join, segments
 from .models import MAX_METADATA_BYTES, ORIGINAL_FILENAME, FileInfo, SaveOptions
 from .names import presentable
@@ -67,6 +68,7 @@ def save(rules: Rules, storage: FileStorage, request: Request) -> FileInfo:
         return _let_save_itself(rules, storage, target, request, policy, by_content)
     with ExitStack() as stack:
         stream = _repeatable(stack, rules, storage, policy, by_content)
+        stream = judged(stack, rules.config.settings.validators, target.key, stream)
         options = _options(rules.config, storage, target, request, length_of(stream))
         if by_content:
             target, options = _named_by_content(rules, storage, target, stream, options)
@@ -189,9 +191,13 @@ def _let_save_itself(
     rules: Rules, storage: FileStorage, target: Target, request: Request, policy: str, by_content: bool
 ) -> FileInfo:
     """Call the upload's own ``save``: on a local set with the final path, else with one from which it is stored."""
-    length = length_of(cast("BinaryIO", storage.stream))
+    length, validators = length_of(cast("BinaryIO", storage.stream)), rules.config.settings.validators
     rules.config.settings.require_size(length)
     place = rules.config.backend.path(target.key)
+    if isinstance(storage, TestingFileStorage):
+        judge(validators, target.key, cast("BinaryIO", storage.stream))
+    elif validators:  # what it writes is judged, not what it is made of
+        by_content = True
     if isinstance(place, str) and (isinstance(storage, TestingFileStorage) or not by_content):
         return legacy.save_on_disk(rules, storage, target, policy)
     if isinstance(storage, TestingFileStorage):
@@ -253,7 +259,7 @@ def _same_file(rules: Rules, target: Target, options: SaveOptions) -> FileInfo:
 
 
 class _Limited(io.RawIOBase):
-    """Passes a stream on until it is longer than allowed."""
+    """Passes a stream on until it is longer than allowed, or ends before it is long enough."""
 
     def __init__(self, stream: BinaryIO, settings: SetSettings) -> None:
         self._stream = stream
@@ -277,7 +283,9 @@ class _Limited(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         piece = self._stream.read(size)
         self._passed += len(piece or b"")
-        self._settings.require_size(self._passed)
+        self._settings.require_no_more(self._passed)
+        if piece == b"" and size:
+            self._settings.require_size(self._passed)
         return piece
 
 
@@ -287,4 +295,5 @@ def _limited(stream: BinaryIO, settings: SetSettings) -> BinaryIO:
     :raises UploadNotAllowed: now if the length is known, else as soon as more arrives.
     """
     settings.require_size(length_of(stream))
-    return stream if settings.max_size is None else cast("BinaryIO", _Limited(stream, settings))
+    bounded = settings.max_size is not None or settings.min_size is not None
+    return cast("BinaryIO", _Limited(stream, settings)) if bounded else stream

@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 from werkzeug.datastructures import FileStorage
 
+from .candidate import Validator
 from .exceptions import ConfigError, UploadNotAllowed
 from .names import NameStyle
 from .signers.request import URLSigner
@@ -21,6 +22,7 @@ from .values import (
     read_location,
     read_signer,
     read_size,
+    read_validators,
     read_window,
     readable_size,
 )
@@ -39,7 +41,8 @@ NAMINGS = ("original", "uuid", "sha256", "dated:%Y/%m/%d")
 #: What may follow ``UPLOADED_<NAME>_``.
 SET_KEYS = (
     *("DEST", "URL", "ALLOW", "DENY", "BACKEND", "OPTIONS"),
-    *("ACCESS", "SERVE", "ON_CONFLICT", "NAMING", "NAMES", "MAX_SIZE"),
+    *("ACCESS", "SERVE", "ON_CONFLICT", "NAMING", "NAMES", "MAX_SIZE", "VALIDATORS"),
+    "CONTENT_CHECK",
     *("DELIVERY", "CACHE_CONTROL", "URL_WINDOW", "URL_SIGNER", "INLINE", "X_ACCEL_REDIRECT"),
 )
 #: The first of them were there before uploadkit; an app may have its own settings of nearly the same name.
@@ -75,6 +78,8 @@ class SetSettings:
     :param naming: How names are made: ``"original"``, ``"uuid"``, ``"sha256"``, ``"dated:<strftime>"`` or a function.
     :param names: ``"ascii"`` or ``"unicode"``.
     :param max_size: The longest file that is accepted, in bytes; None for no limit.
+    :param min_size: The shortest file that is accepted, in bytes; None for no limit.
+    :param validators: What looks at a file before it is stored.
     :param delivery: How the route and `serve` hand files out: ``"redirect"`` to the store, or ``"proxy"`` through the
         app; None redirects where somebody can sign links.
     :param cache_control: The ``Cache-Control`` of files that everybody may have.
@@ -92,6 +97,8 @@ class SetSettings:
     naming: Naming = "original"
     names: NameStyle = "ascii"
     max_size: int | None = None
+    min_size: int | None = None
+    validators: tuple[Validator, ...] = ()
     delivery: Delivery | None = None
     cache_control: str | None = None
     url_window: int | None = None
@@ -101,13 +108,39 @@ class SetSettings:
     external_urls: bool = True
 
     def require_size(self, size: int | None) -> None:
-        """Refuse a file that is too long; None is a length that is not known.
+        """Refuse a file that is too long or too short; None is a length that is not known.
+
+        :raises UploadNotAllowed: with the code ``"too_large"`` or ``"too_small"``.
+        """
+        self.require_no_more(size)
+        if size is not None and self.min_size is not None and size < self.min_size:
+            limit = readable_size(self.min_size)
+            raise UploadNotAllowed(f"The file is too small; it must have at least {limit}.", code="too_small")
+
+    def require_no_more(self, size: int | None) -> None:
+        """Refuse a file of which so many bytes have come.
 
         :raises UploadNotAllowed: with the code ``"too_large"``.
         """
         if size is not None and self.max_size is not None and size > self.max_size:
             limit = readable_size(self.max_size)
             raise UploadNotAllowed(f"The file is too large; at most {limit} are allowed.", code="too_large")
+
+
+def with_validators(settings: SetSettings, first: Iterable[Validator]) -> SetSettings:
+    """Return settings with further validators before their own; the limits of lengths that they have are kept to.
+
+    A stream whose length nobody knows is held to them while it passes.
+    """
+    validators = (*first, *settings.validators)
+    most = [settings.max_size, *(getattr(each, "max_size", None) for each in validators)]
+    least = [settings.min_size, *(getattr(each, "min_size", None) for each in validators)]
+    return replace(
+        settings,
+        validators=validators,
+        max_size=min((size for size in most if size is not None), default=None),
+        min_size=max((size for size in least if size is not None), default=None),
+    )
 
 
 def read_settings(config: Mapping[str, Any], prefix: str, *, autoserve: bool) -> SetSettings:
@@ -124,6 +157,7 @@ def read_settings(config: Mapping[str, Any], prefix: str, *, autoserve: bool) ->
         naming=read_naming(config, prefix + "NAMING"),
         names=cast("NameStyle", read_choice(config, prefix + "NAMES", ("ascii", "unicode"), "ascii")),
         max_size=read_size(config, prefix + "MAX_SIZE"),
+        validators=read_validators(config, prefix + "VALIDATORS"),
         delivery=cast("Delivery | None", read_choice(config, prefix + "DELIVERY", ("redirect", "proxy"), None)),
         cache_control=read_header(config, prefix + "CACHE_CONTROL"),
         url_window=read_window(config, prefix + "URL_WINDOW"),

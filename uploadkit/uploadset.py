@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from contextlib import suppress
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from flask import current_app
 
+from .candidate import Validator
 from .config import UploadConfiguration
 from .conflicts import free_name
 from .exceptions import NotConfiguredError
@@ -40,6 +41,7 @@ class UploadSet(FileVerbs):
     :param extensions: The extensions to accept, without dots: a tuple such as ``IMAGES``, any container, or one
         extension as text.
     :param default_dest: A function that takes the app and returns the destination for apps that configure none.
+    :param validators: What looks at each file before it is stored; those of the configuration come after them.
     :param url_signer: Makes the signed URLs, instead of the backend, where the configuration names no other.
     :raises ValueError: if ``name`` has other characters.
     """
@@ -51,6 +53,7 @@ class UploadSet(FileVerbs):
         default_dest: Callable[[Flask], Any] | None = None,
         *,
         url_signer: URLSigner | None = None,
+        validators: Iterable[Validator] = (),
     ) -> None:
         if not name.isalnum():
             raise ValueError(f"Name must be alphanumeric (no underscores), not {name!r}")
@@ -58,6 +61,7 @@ class UploadSet(FileVerbs):
         self.extensions = extensions
         self.default_dest = default_dest
         self.url_signer = url_signer
+        self.validators: tuple[Validator, ...] = tuple(validators)
         #: Who may have the files by the route; see `authorize`.
         self.authorizer: Authorizer | None = None
         self._config: UploadConfiguration | None = None

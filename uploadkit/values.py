@@ -7,6 +7,7 @@ from collections.abc import Container, Iterable, Mapping
 from importlib import import_module
 from typing import Any, cast
 
+from .candidate import Validator
 from .exceptions import ConfigError
 from .filetypes import as_extensions, content_type_for
 from .models import MAX_EXPIRY, LinkOptions
@@ -135,6 +136,18 @@ def _imported(key: str, target: str) -> object:
         return getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(f"{key} = {target!r} could not be imported: {error}. Write 'package.module:name'.") from error
+
+
+def read_validators(config: Mapping[str, Any], key: str) -> tuple[Validator, ...]:
+    """Read what looks at files: a list of callables, or of ``"package.module:name"``."""
+    value = config.get(key)
+    if value is not None and (callable(value) or isinstance(value, (str, bytes)) or not isinstance(value, Iterable)):
+        raise ConfigError(f"{key} must be a list of validators, such as [MinSize('1 kB')], not {value!r:.60}.")
+    found = [_imported(key, each) if isinstance(each, str) else each for each in value or ()]
+    for each in found:
+        if not callable(each) or isinstance(each, type):
+            raise ConfigError(f"{key} has {each!r:.60}, which cannot be called with a Candidate.")
+    return cast("tuple[Validator, ...]", tuple(found))
 
 
 def read_inline(config: Mapping[str, Any], key: str) -> frozenset[str]:

@@ -14,6 +14,8 @@ from werkzeug.datastructures import FileStorage
 from . import operations, saving
 from .borrowing import borrowed
 from .exceptions import InvalidKeyError
+from .filetypes import extension
+from .judging import judge
 from .keys import check_key, is_hidden, join
 from .linkverbs import LinkVerbs
 from .models import FileInfo, SaveOptions
@@ -241,7 +243,13 @@ class FileVerbs(LinkVerbs):
             info: FileInfo = operation(backend, key, new_key, overwrite=overwrite)
             return info
 
-        return self._placed(lambda: backend.open(key), new_name, on_conflict, action)
+        return self._placed(lambda: backend.open(key), new_name, on_conflict, action, known_as=extension(key))
+
+    def _judge(self, key: str, content: Callable[[], BinaryIO]) -> None:
+        validators = self._rules.config.settings.validators
+        if validators:
+            with content() as stream:
+                judge(validators, key, stream)
 
     def _placed(
         self,
@@ -249,12 +257,17 @@ class FileVerbs(LinkVerbs):
         new_name: str,
         on_conflict: OnConflict,
         action: Callable[[str, bool], FileInfo],
+        known_as: str | None = None,
     ) -> FileInfo:
-        """Find a place for a file of a backend; a hook that judges files can look at its content."""
-        judged = is_overridden(self._rules.file_allowed)
-        with content() if judged else nullcontext() as stream:
+        """Find a place for a file of a backend; a hook that judges files can look at its content.
+
+        :param known_as: The extension under which the set's validators have seen it already.
+        """
+        with content() if is_overridden(self._rules.file_allowed) else nullcontext() as stream:
             target = named_target(self._rules, new_name, stream)
             within = Target(join(self._prefix, target.folder), target.basename)
             check_key(within.key)
+            if extension(within.basename) != known_as:
+                self._judge(within.key, content)
             storage = FileStorage(stream, target.basename)
             return self._shown(saving.place(self._rules, storage, within, saving.check_policy(on_conflict), action))

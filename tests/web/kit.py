@@ -20,6 +20,7 @@ def made_set(app: Flask, backend: Backend | str = "memory", **settings: Any) -> 
     """Return the set ``files`` that accepts everything."""
     files = UploadSet("files", ALL)
     app.config.update(UPLOADED_FILES_BACKEND=backend, UPLOADED_FILES_NAMES="unicode")
+    app.config["UPLOADED_FILES_CONTENT_CHECK"] = False  # serving has to be safe whatever came in
     app.config.update({f"UPLOADED_FILES_{name}": value for name, value in settings.items()})
     configure_uploads(app, files)
     return files

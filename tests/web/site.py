@@ -93,6 +93,7 @@ def _configure(app: Flask, folder: Path, server: S3Server) -> None:
         app.config.update({f"UPLOADED_{name}_{key}": value for key, value in place.items()})
     app.config.update(
         **{f"UPLOADED_{name}_INLINE": "pdf" for name in ("LOCAL", "PRIVATE", "PROXIED", "REDIRECTED")},
+        **{f"UPLOADED_{name}_CONTENT_CHECK": False for name in ("LOCAL", "PRIVATE", "PROXIED", "REDIRECTED")},
         UPLOADED_PROXIED_DELIVERY="proxy",
         UPLOADED_LOCAL_DEST=folder / "local",
         UPLOADED_LOCAL_SERVE=True,
