@@ -33,11 +33,13 @@ MOTO = {
 }
 
 _NO_THREADS = Unsteady("moto in process is not made for threads that overwrite each other's files")
+_TWO_STEPS = Unsteady("moto looks for the key and stores in two steps, between which threads of its process can meet")
 _NO_HTTP = Unsteady("moto in process answers boto3 only, no request from anywhere else")
 
 #: Moto in the process of the test.
 MOTO_IN_PROCESS = {
     **dict.fromkeys(("overwriting_threads_never_mix", "readers_see_whole_files"), _NO_THREADS),
+    **dict.fromkeys(("one_thread_wins", "one_completion_wins"), _TWO_STEPS),
     **{check.__name__: _NO_HTTP for check in (*SIGNING, *DOWNLOADS, *DIRECT, *FORMS, *PRESIGNED_PARTS)},
     **dict.fromkeys(("unknown_uploads_are_not_found", "a_completed_upload_is_gone"), _UNKNOWN_UPLOAD),
 }
