@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from werkzeug.datastructures import FileStorage
 
 from .conflicts import other_name, randomized
-from .exceptions import AlreadyExistsError, InvalidKeyError
+from .exceptions import AlreadyExistsError, InvalidKeyError, UploadNotAllowed
+from .judging import judge
 from .keys import segments
 from .models import FileInfo
 from .streams import length_of
@@ -68,8 +69,11 @@ def _call(rules: Rules, storage: FileStorage, place: _Place, path: str) -> FileI
         storage.save(path)
         written = os.path.getsize(path) if os.path.isfile(path) else None
         rules.config.settings.require_size(written)
-    except BaseException:
-        if not place.replaces:
+        if written:
+            with open(path, "rb") as file:
+                judge(rules.config.settings.validators, key, file)
+    except BaseException as error:
+        if not place.replaces or isinstance(error, UploadNotAllowed):
             with suppress(OSError):
                 os.unlink(path)
         raise

@@ -28,6 +28,7 @@ from .settings import ON_CONFLICT, SetSettings
 from .streams import Tally, chunks, is_seekable, length_of, spool
 from .targets import Rules, Target, checked, choose_target, split_name, with_extension
 from .test_helper import TestingFileStorage
+from .validators.content import default_content_check
 
 _TRIES = 5
 
@@ -194,9 +195,10 @@ def _let_save_itself(
     length, validators = length_of(cast("BinaryIO", storage.stream)), rules.config.settings.validators
     rules.config.settings.require_size(length)
     place = rules.config.backend.path(target.key)
-    if isinstance(storage, TestingFileStorage):
-        judge(validators, target.key, cast("BinaryIO", storage.stream))
-    elif validators:  # what it writes is judged, not what it is made of
+    if isinstance(storage, TestingFileStorage) or validators == (default_content_check,):
+        if is_seekable(cast("BinaryIO", storage.stream)):  # else by what it wrote
+            judge(validators, target.key, cast("BinaryIO", storage.stream))
+    elif validators:  # what it writes is judged before anybody can see it, not what it is made of
         by_content = True
     if isinstance(place, str) and (isinstance(storage, TestingFileStorage) or not by_content):
         return legacy.save_on_disk(rules, storage, target, policy)

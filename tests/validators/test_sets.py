@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import pytest
@@ -115,6 +116,27 @@ class TestWaysIn:
         with pytest.raises(UploadNotAllowed):
             files.save(Turning(io.BytesIO(b"good"), "b.txt"))
         assert not files.exists("b.txt")
+
+    @pytest.mark.parametrize("make", [io.BytesIO, streamed])
+    def test_with_the_usual_look_at_the_content_it_keeps_its_final_path(
+        self, app: Flask, tmp_path: Path, make: Any
+    ) -> None:
+        app.config["UPLOADED_FILES_DEST"] = tmp_path
+        files = made_set(app, "local", CONTENT_CHECK=True)
+        paths: list[str] = []
+
+        class Writing(FileStorage):
+            def save(self, dst: Any, buffer_size: int = 16384) -> None:
+                paths.append(dst)
+                Path(dst).write_bytes(self.stream.read().removeprefix(b"so "))
+
+        assert files.save(Writing(make(b"good"), "a.jpg")) == "a.jpg"
+        assert paths == [str(tmp_path / "a.jpg")]
+        for content in (b"<html>", b"so <html>"):
+            for policy in ("rename", "overwrite"):
+                with pytest.raises(UploadNotAllowed):
+                    files.save(Writing(make(content), "b.jpg"), on_conflict=policy)
+                assert not files.exists("b.jpg")
 
     def test_a_view_of_a_folder(self, files: UploadSet, noting: Noting) -> None:
         files.scoped("users/42").put(b"good", "a.txt")

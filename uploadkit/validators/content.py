@@ -33,10 +33,10 @@ class ContentType:
     :raises ValueError: One of ``allowed`` is not a type and a subtype.
     """
 
-    head_only = True
+    head_only: bool = True
 
     def __init__(self, *allowed: str, strict: bool = False, vague: bool = False) -> None:
-        self.allowed = frozenset(k.canonical(media_type) for media_type in allowed)
+        self.allowed: frozenset[str] = frozenset(k.canonical(media_type) for media_type in allowed)
         self.strict = strict
         self.vague = vague
         self._named = allowed
@@ -112,4 +112,4 @@ def _refused(candidate: Candidate, reason: str) -> UploadNotAllowed:
 
 
 #: What every upload set does by default.
-default_content_check = ContentType(vague=True)
+default_content_check: ContentType = ContentType(vague=True)
