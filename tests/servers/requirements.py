@@ -12,12 +12,14 @@ from typing import NoReturn
 import pytest
 
 REQUIRE = "UPLOADKIT_REQUIRE_SERVERS"
+#: A machine that has only Python has none of the programs that the system's packages bring.
+REQUIRE_PROGRAMS = "UPLOADKIT_REQUIRE_PROGRAMS"
 
 
-def unavailable(reason: str, environment: Mapping[str, str] = os.environ) -> NoReturn:
+def unavailable(reason: str, environment: Mapping[str, str] = os.environ, required_by: str = REQUIRE) -> NoReturn:
     """Skip the test, or fail it where servers are required."""
-    if environment.get(REQUIRE) == "1":
-        pytest.fail(f"{reason} ({REQUIRE}=1)", pytrace=False)
+    if environment.get(required_by) == "1":
+        pytest.fail(f"{reason} ({required_by}=1)", pytrace=False)
     pytest.skip(reason)
 
 
@@ -47,5 +49,5 @@ def need_program(server: str, names: Iterable[str], package: str, environment: M
     """Return the path of a program that the system's packages bring, by the first of its names that is there."""
     found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
-        unavailable(f"{server} needs: apt-get install {package}", environment)
+        unavailable(f"{server} needs: apt-get install {package}", environment, REQUIRE_PROGRAMS)
     return Path(found)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from .processes import ServerFailed, ServerProcess, free_ports, launch
-from .requirements import need, need_binary, unavailable
+from .requirements import need, need_binary, need_program, unavailable
 
 
 class TestRequirements:
@@ -80,3 +80,12 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_a_program_of_the_system_may_be_missing_unless_programs_are_required() -> None:
+    for environment in ({}, {"UPLOADKIT_REQUIRE_SERVERS": "1"}):
+        with pytest.raises(pytest.skip.Exception, match="apt-get install nothing"):
+            need_program("It", ["no-such-program"], "nothing", environment)
+    with pytest.raises(pytest.fail.Exception, match="UPLOADKIT_REQUIRE_PROGRAMS=1"):
+        need_program("It", ["no-such-program"], "nothing", {"UPLOADKIT_REQUIRE_PROGRAMS": "1"})
+    assert need_program("It", ["no-such-program", "sh"], "nothing", {}).name == "sh"
