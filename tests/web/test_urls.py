@@ -38,7 +38,7 @@ class TestExternal:
         with app.app_context():
             assert files.url("a.txt") == "https://app.example/_uploads/files/a.txt"
 
-    @pytest.mark.parametrize("host", ["evil.example", "app.example.evil.example", "app.example@evil.example"])
+    @pytest.mark.parametrize("host", ["evil.example", "app.example.evil.example", "evil.example:80"])
     def test_a_foreign_host_is_refused_where_hosts_are_named(self, app: Flask, host: str) -> None:
         app.config["TRUSTED_HOSTS"] = ["app.example"]
         files = made_set(app, SERVE=True)
