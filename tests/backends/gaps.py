@@ -38,7 +38,13 @@ _NO_HTTP = Unsteady("moto in process answers boto3 only, no request from anywher
 
 #: Moto in the process of the test.
 MOTO_IN_PROCESS = {
-    **dict.fromkeys(("overwriting_threads_never_mix", "readers_see_whole_files"), _NO_THREADS),
+    **dict.fromkeys(
+        (
+            *("overwriting_threads_never_mix", "readers_see_whole_files"),
+            *("snapshots_are_of_one_content", "streams_are_of_one_content"),
+        ),
+        _NO_THREADS,
+    ),
     **dict.fromkeys(("one_thread_wins", "one_completion_wins"), _TWO_STEPS),
     **{check.__name__: _NO_HTTP for check in (*SIGNING, *DOWNLOADS, *DIRECT, *FORMS, *PRESIGNED_PARTS)},
     **dict.fromkeys(("unknown_uploads_are_not_found", "a_completed_upload_is_gone"), _UNKNOWN_UPLOAD),
