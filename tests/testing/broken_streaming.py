@@ -154,9 +154,9 @@ class HasFewConnections(StreamedBackend):
         self._busy: set[object] = set()
 
     def stream_of(self, content: bytes) -> BinaryIO:
-        stream, connection = self.stream(content), object()
         if len(self._busy) == 10:
             raise UnavailableError("no connection is left", backend=self.name)
+        stream, connection = self.stream(content), object()
         self._busy.add(connection)
         stream.leave = lambda: self._busy.discard(connection)
         return cast("BinaryIO", stream)
