@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from functools import lru_cache
 from math import ceil
@@ -63,17 +62,6 @@ def signed_link(rules: Rules, prefix: str, filename: str, link: Link) -> SignedU
     if known is not None and known.since <= time.time() < known.until:
         return known.link
     return _made(rules.name, config, prefix, filename, link)
-
-
-def signed_links(rules: Rules, prefix: str, filenames: Iterable[str], link: Link) -> Iterator[tuple[str, SignedURL]]:
-    """Yield the names of files with what `signed_link` returns for each."""
-    name, config = rules.name, rules.config
-    for filename in filenames:
-        known = config.signed.get((prefix, filename, link))
-        if known is not None and known.since <= time.time() < known.until:
-            yield filename, known.link
-        else:
-            yield filename, _made(name, config, prefix, filename, link)
 
 
 def _made(set_name: str, config: UploadConfiguration, prefix: str, filename: str, link: Link) -> SignedURL:

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from .exceptions import InvalidKeyError, NotFoundError
 from .keys import file_key
-from .links import DEFAULT_EXPIRY, Link, signed_link, signed_links
+from .links import DEFAULT_EXPIRY, Link, signed_link
 from .models import LinkMethod
 from .targets import Rules
 from .urls import lasting_url
@@ -81,18 +81,18 @@ class LinkVerbs:
         """Return the signed links to many files by their filenames, for a gallery; see `signed_url`.
 
         :param filenames: The filenames, or a mapping of them to the names to offer them under as downloads.
+        :raises InvalidKeyError: (a `ValueError`) if a name leads out of the set, or is none.
         :raises TypeError: if ``filenames`` is one text.
         """
         if isinstance(filenames, (str, bytes)):
             raise TypeError("signed_urls() takes several filenames; signed_url() takes one")
         link = Link(_seconds(expires_in), download, content_type, method)
+        rules, prefix = self._rules, self._prefix
         if isinstance(filenames, Mapping):
-            return {
-                filename: signed_link(self._rules, self._prefix, filename, link._replace(download=name)).url
-                for filename, name in filenames.items()
-            }
-        made = signed_links(self._rules, self._prefix, filenames, link)
-        return {filename: link.url for filename, link in made}
+            named = ((filename, link._replace(download=name)) for filename, name in filenames.items())
+        else:
+            named = ((filename, link) for filename in filenames)
+        return {filename: signed_link(rules, prefix, filename, asked).url for filename, asked in named}
 
     def serve(self, filename: str, *, download: str | bool | None = None, content_type: str | None = None) -> Response:
         """Return the response for a file, for a view of the app that has decided who may have it.

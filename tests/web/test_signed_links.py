@@ -83,6 +83,8 @@ class TestReading:
             for name in (files.stat("a.txt"), None, 5, ["a.txt"]):
                 with pytest.raises(InvalidKeyError, match="it is not a str"):
                     files.signed_url(name)  # type: ignore[arg-type]
+                with pytest.raises(InvalidKeyError, match="it is not a str"):
+                    files.signed_urls([name])  # type: ignore[list-item]
 
     def test_galleries_get_their_links_by_name(self, app: Flask) -> None:
         files = made_set(app)
