@@ -5,7 +5,7 @@ from __future__ import annotations
 import mimetypes
 import os.path
 from collections.abc import Container
-from functools import lru_cache
+from functools import cache, lru_cache
 
 #: Plain text.
 TEXT = ("txt",)
@@ -68,7 +68,6 @@ _CONTENT_TYPES = {
     "yaml": "application/yaml",
     "yml": "application/yaml",
 }
-_PYTHON_TYPES = mimetypes.MimeTypes(filenames=())
 
 
 class All:
@@ -128,6 +127,7 @@ def _plain(extensions: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(str(ext).lower().removeprefix("*").removeprefix(".") for ext in extensions)
 
 
+@lru_cache(maxsize=1024)
 def content_type_for(filename: str) -> str:
     """Return the media type that belongs to a name's extension, the same on every machine.
 
@@ -135,4 +135,10 @@ def content_type_for(filename: str) -> str:
     """
     ext = extension(filename).lower()
     known = _CONTENT_TYPES.get(ext)
-    return known or _PYTHON_TYPES.types_map[True].get("." + ext) or "application/octet-stream"
+    return known or _python_types().get("." + ext) or "application/octet-stream"
+
+
+@cache
+def _python_types() -> dict[str, str]:
+    """Python's own table, without what this machine adds. `mimetypes` reads the machine's files first in any case."""
+    return mimetypes.MimeTypes(filenames=()).types_map[True]

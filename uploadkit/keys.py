@@ -18,7 +18,7 @@ MAX_SEGMENT_BYTES = 255
 INTERNAL_FOLDER = ".uploadkit"
 
 _LONGEST_SHOWN = 80
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def check_key(key: str) -> str:
@@ -74,7 +74,7 @@ def _problem(key: object) -> str | None:
         return "it is no valid Unicode"
     if length > MAX_KEY_BYTES:
         return f"it is {length} bytes long, the limit is {MAX_KEY_BYTES}"
-    if _CONTROL.search(key) or "\\" in key:
+    if _CONTROL.search(key) or "\u2028" in key or "\u2029" in key or "\\" in key:
         return "it has control characters or backslashes"
     return _segment_problem(key.split("/"))
 

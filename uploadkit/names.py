@@ -37,8 +37,9 @@ _LONGEST_INPUT = 1024
 _LONGEST_FOLDER = 4096
 _EDGE = " ._-"
 #: Letters, marks and symbols that show nothing: Unicode's Default_Ignorable_Code_Point, and the Braille blank.
-_INVISIBLE = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+_INVISIBLE = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180e\u180f\u2800\u3164\uffa0"
+    + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
 )
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(?=\.|$)", re.IGNORECASE)
 
@@ -98,8 +99,9 @@ def presentable(filename: str, room: int = _LONGEST_KEPT) -> str:
     :param room: The longest result in bytes; never more than 512.
     """
     text = filename[:_LONGEST_INPUT].encode("utf-8", "replace").decode()
-    shown = "".join(letter for letter in text if unicodedata.category(letter) not in ("Cc", "Zl", "Zp"))
-    return _cut(shown, max(0, min(room, _LONGEST_KEPT)))
+    if not text.isprintable():
+        text = "".join(letter for letter in text if unicodedata.category(letter) not in ("Cc", "Zl", "Zp"))
+    return _cut(text, max(0, min(room, _LONGEST_KEPT)))
 
 
 def _one_segment(filename: str) -> str:
@@ -130,7 +132,7 @@ def _clean_unicode(text: str) -> str:
 
 
 def _is_kept(letter: str) -> bool:
-    if _INVISIBLE.match(letter):
+    if letter in _INVISIBLE:
         return False
     category = unicodedata.category(letter)
     # Of the symbols only So (emoji and the like): the others are operators such as < > | $ + ~ ` ^.

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from .cloudfront import CloudFrontSigner
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from .request import LinkRequest, URLSigner
 
+if TYPE_CHECKING:
+    from .cloudfront import CloudFrontSigner
+
 __all__ = ["CloudFrontSigner", "LinkRequest", "URLSigner"]
+
+
+def __getattr__(name: str) -> object:
+    if name != "CloudFrontSigner":  # apps that sign otherwise do not wait for it
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(".cloudfront", __name__).CloudFrontSigner

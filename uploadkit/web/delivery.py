@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from flask import current_app
@@ -26,8 +25,7 @@ REDIRECT_LIFE = 300
 _MARGIN = 10
 
 
-@dataclass(frozen=True)
-class Grant:
+class Grant(NamedTuple):
     """What a visitor may have, and how.
 
     :param public: Whether everybody may have it.

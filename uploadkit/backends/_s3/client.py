@@ -80,8 +80,8 @@ class S3Calls:
 
         :raises BackendError: whatever goes wrong, with the SDK's error as its cause.
         """
-        if key is not None:
-            parameters.setdefault("Key", self.place.stored(key))
+        if key is not None and "Key" not in parameters:
+            parameters["Key"] = self.place.stored(key)
         table = meaning if "Key" in parameters else meaning_for_bucket
         body_size = len(parameters.get("Body", b""))
         action = (

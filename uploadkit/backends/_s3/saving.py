@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
-from ...digests import split_checksum
 from ...models import FileInfo, SaveOptions
 from ...streams import Tally, length_of, read_block, rewind
 from .._cloud.body import Body
@@ -20,31 +19,34 @@ from .multipart import save_in_parts
 
 def save(calls: S3Calls, key: str, stream: BinaryIO, options: SaveOptions) -> FileInfo:
     """Store a stream under ``key``, see `Backend.save`."""
-    calls.place.stored(key)
+    name = calls.place.stored(key)
     length = length_of(stream)
     part_size = calls.options.part_size
     if length is None or length <= part_size:
         rewind(stream)
         head = read_block(stream, part_size + 1)
         if len(head) <= part_size:
-            return _save_whole(calls, key, head, options)
+            return _save_whole(calls, key, name, head, options)
     else:
         head = bytearray()
     return save_in_parts(calls, key, head, stream, length, options)
 
 
-def _save_whole(calls: S3Calls, key: str, content: bytearray, options: SaveOptions) -> FileInfo:
-    """Store a file that is in memory; it is judged before anything is sent."""
+def _save_whole(calls: S3Calls, key: str, name: str, content: bytearray, options: SaveOptions) -> FileInfo:
+    """Store a file that is in memory; it is judged before anything is sent.
+
+    :param name: What the object of ``key`` is called.
+    """
     tally = Tally(options, key, BACKEND, "sha256")
     tally.add(content)
-    algorithm, digest = split_checksum(tally.finish() or "")
+    algorithm, _, digest = (tally.finish() or "").partition(":")
     sha256 = digest if algorithm == "sha256" else hashlib.sha256(content).hexdigest()
     word = new_upload_word()
     attributes = attributes_of(calls, key, options, word, sha256)
     checksum = _whole_checksum(calls.options.checksum_algorithm, content, sha256)
 
     def send(condition: Mapping[str, str]) -> FileInfo:
-        request: dict[str, Any] = {**attributes, **checksum, **condition}
+        request: dict[str, Any] = {"Key": name, **attributes, **checksum, **condition}
         answer = calls("put_object", key, Body=Body(content), **request)
         return saved_info(key, len(content), attributes, answer)
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from . import kinds as k
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """What a file with some extension may be.
 
     :param same: The types that its content shows if it is what the extension says.
