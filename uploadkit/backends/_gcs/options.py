@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...exceptions import ConfigError
-from .._cloud.bucket import BucketOptions, require_number
+from .._cloud.bucket import BucketOptions, require_count, require_number
 from .._cloud.clients import freeze
 
 #: The store takes the requests of a resumable upload in multiples of so many bytes
@@ -37,7 +37,9 @@ class GCSOptions(BucketOptions):
     :param storage_class: The storage class of new files, such as ``"NEARLINE"``; None is the bucket's.
     :param kms_key: The full name of the Cloud KMS key that encrypts new files; None is the bucket's.
     :param chunk_size: The bytes that one request of a large upload carries, a multiple of 262,144; a file that is
-        not larger goes in one request. A save holds about two chunks in memory.
+        not larger goes in one request.
+    :param concurrency: With 2 or more, one chunk is sent in a thread while the next one is read; with 0 or 1 there is
+        no thread (gevent, eventlet). A save holds about two chunks in memory, without the thread about one.
     :param user_project: The project that pays for requests, where the bucket's owner does not.
     :param client: A ready `google.cloud.storage.Client`, used as it is; it must be made in the process that uses it.
     """
@@ -49,12 +51,14 @@ class GCSOptions(BucketOptions):
     storage_class: str | None = None
     kms_key: str | None = None
     chunk_size: int = 8 * 1024 * 1024
+    concurrency: int = 2
     user_project: str | None = None
     client: Any = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_number("chunk_size", self.chunk_size)
+        require_count("concurrency", self.concurrency, least=0)
         if not isinstance(self.chunk_size, int) or self.chunk_size % CHUNK_UNIT:
             raise ConfigError(f"chunk_size must be a multiple of {CHUNK_UNIT} bytes (256 KiB), not {self.chunk_size}.")
         if self.acl is not None and self.acl not in _ACLS:

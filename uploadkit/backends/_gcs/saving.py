@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any, BinaryIO
 
 from ...exceptions import AlreadyExistsError, BackendError, IntegrityError, NotFoundError, UnavailableError
@@ -15,6 +16,7 @@ from .._cloud.deadline import deadline
 from .._cloud.metadata import UPLOAD, new_upload_word
 from .errors import NO_BUCKET
 from .objects import Crc32c, attributes, extra_params, info_of, sha256_of
+from .relay import Relay
 from .resumable import Session
 from .wire import Pieces, Request, Wire
 
@@ -28,7 +30,9 @@ def save(wire: Wire, key: str, stream: BinaryIO, options: SaveOptions) -> FileIn
     size = wire.options.chunk_size
     first = read_block(stream, size + 1)
     if len(first) > size:
-        return _save_large(wire, key, name, _blocks(stream, first, size), options)
+        blocks = _blocks(stream, first, size)
+        del first  # or it would be held to the end
+        return _save_large(wire, key, name, blocks, options)
     tally = Tally(options, key, wire.name, "sha256")
     tally.add(first)
     sha256 = sha256_of(tally.finish())
@@ -126,15 +130,17 @@ def _save_large(
     wanted = attributes(name, key, options, wire.options, word, sha256_of(options.checksum))
     session = Session.begin(wire, key, wanted, overwrite=options.overwrite)
     try:
-        for block, is_last in blocks:
-            tally.add(block)
-            digest.update(block)
-            if is_last:
-                tally.finish()
-                found = _finish(session, block, tally.size, digest, word)
-            else:
-                session.put(block)
-            del block  # before the next one is read
+        with Relay(wire.options.concurrency) as relay:
+            for block, is_last in blocks:
+                tally.add(block)
+                digest.update(block)
+                if is_last:
+                    tally.finish()
+                    relay.finish()
+                    found = _finish(session, block, tally.size, digest, word)
+                else:
+                    relay.send(partial(session.put, block))
+                del block  # before the next one is read
     except BaseException:
         session.cancel()
         raise
