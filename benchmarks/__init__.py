@@ -1,0 +1,1 @@
+"""What uploadkit costs, beside its peers: ``python benchmarks/run.py``."""
