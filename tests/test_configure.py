@@ -322,7 +322,10 @@ def test_what_is_no_size_is_refused(text: Any) -> None:
 
 def test_capabilities_can_be_printed() -> None:
     assert str(capabilities(MemoryBackend())) == "range, listing, copy, move, snapshot, batch_delete, multipart"
-    assert json.dumps(capabilities(LocalBackend("x")).names()) == '["range", "listing", "move", "sweep", "snapshot"]'
+    assert (
+        json.dumps(capabilities(LocalBackend("x")).names())
+        == '["range", "listing", "move", "sweep", "snapshot", "spooling"]'
+    )
 
 
 def test_config_for_set_needs_no_defaults(app: Flask) -> None:

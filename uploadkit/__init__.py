@@ -43,10 +43,12 @@ from .filetypes import (
     extension,
     lowercase_ext,
 )
+from .forms.receiving import IncomingFile, IncomingForm, ReceivedFile, receive
 from .models import FileInfo, LinkOptions, SaveOptions, SignedURL
 from .remotepath import RemotePath
 from .scoped import ScopedSet
 from .settings import NamingFunction, OnConflict
+from .signals import UploadEvent, upload_deleted, upload_failed, upload_refused, upload_released, upload_saved
 from .templating import upload_url
 from .test_helper import TestingFileStorage
 from .uploadset import UploadSet
@@ -92,6 +94,16 @@ __all__ = [  # noqa: RUF022 - the drop-in names first
     "LinkOptions",
     "SignedURL",
     "upload_url",
+    "receive",
+    "IncomingForm",
+    "IncomingFile",
+    "ReceivedFile",
+    "UploadEvent",
+    "upload_saved",
+    "upload_refused",
+    "upload_deleted",
+    "upload_released",
+    "upload_failed",
     "RemotePath",
     "UploadKitError",
     "InvalidFilenameError",

@@ -12,6 +12,7 @@ from .backends.local import LocalBackend
 from .backends.protocol import Backend
 from .backends.registry import create_backend
 from .exceptions import ConfigError
+from .pending import pending_folders
 from .recentlinks import RecentLinks
 from .remotepath import RemotePath
 from .settings import (
@@ -143,6 +144,8 @@ def config_for_set(uset: NamedSet, app: Flask, defaults: Mapping[str, Any] | Non
     if settings.url_signer is None:
         settings = replace(settings, url_signer=getattr(uset, "url_signer", None))
     settings = _with_all_validators(settings, uset, read_flag(config, prefix + "CONTENT_CHECK", True))
+    if read_flag(config, prefix + "QUARANTINE", False):
+        settings = replace(settings, quarantine=pending_folders(app, uset.name))
     made = UploadConfiguration(
         destination if spec == "local" else _root_of(backend, uset.name),
         base_url,

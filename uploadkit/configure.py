@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from .config import UploadConfiguration, config_for_set
 from .exceptions import BackendError, ConfigError
+from .forms.receiving import IncomingForm, receive
+from .forms.wiring import use_fast_forms
+from .limiting import limit_early
 from .operations import sweep
+from .scoped import ScopedSet
 from .templating import upload_url
 from .tokens import check_keys
 from .uploadset import UploadSet
@@ -18,6 +22,7 @@ from .web.blueprint import uploads_mod
 
 if TYPE_CHECKING:
     from flask import Flask
+    from werkzeug.wrappers import Request
 
 _log = logging.getLogger("uploadkit")
 
@@ -43,7 +48,10 @@ def configure_uploads(app: Flask, upload_sets: UploadSet | Iterable[UploadSet]) 
     _keep(app, found)
     app.extensions.setdefault("uploadkit_sets", {}).update({uset.name: uset for uset in sets})
     app.jinja_env.globals.setdefault("upload_url", upload_url)
+    limit_early(app)
+    use_fast_forms(app)
     _warn_of_open_folders(known)
+    _warn_of_endless_files(app, found)
     for config in found.values():
         _sweep(config)
 
@@ -63,6 +71,10 @@ class Uploads:
         """Configure the sets for ``app``; see `configure_uploads`."""
         configure_uploads(app, self.upload_sets)
         app.extensions["uploadkit"] = self
+
+    def receive(self, request: Request, sets: Mapping[str, UploadSet | ScopedSet]) -> IncomingForm:
+        """Return the form of a request whose files go to their sets while it arrives; see `uploadkit.receive`."""
+        return receive(request, sets)
 
 
 def patch_request_class(app: Flask, size: int | None = 64 * 1024 * 1024) -> None:
@@ -113,6 +125,18 @@ def _warn_of_open_folders(known: dict[str, UploadConfiguration]) -> None:
                 continue
             if config.settings.serve and not known[inner].settings.serve and _lies_in(place, around):
                 _log.warning("the files of upload set %r lie in the folder of %r, which serves them", inner, outer)
+
+
+def _warn_of_endless_files(app: Flask, found: dict[str, UploadConfiguration]) -> None:
+    """Warn once of sets that take files as long as a visitor likes to send; Flask has no limit by default."""
+    endless = [name for name, config in found.items() if config.settings.max_size is None]
+    if endless and app.config.get("MAX_CONTENT_LENGTH") is None and "uploadkit_endless" not in app.extensions:
+        app.extensions["uploadkit_endless"] = True
+        _log.warning(
+            "Upload sets %s accept files of any length: set MAX_CONTENT_LENGTH for all requests, or "
+            "UPLOADED_<NAME>_MAX_SIZE.",
+            ", ".join(map(repr, endless)),
+        )
 
 
 def _lies_in(place: str, around: str) -> bool:

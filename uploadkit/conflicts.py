@@ -1,7 +1,7 @@
 """Conflicts: which name to try next when one is taken.
 
-The first try is the name itself. Then come ``n_1``, ``n_2`` …, found by doubling and halving, so that the thousandth
-upload of one name costs about twenty looks and not a thousand; beyond that, and after losing a few races, a random
+The first try is the name itself. Then come ``n_1``, ``n_2`` …, found by big steps and halving, so that the thousandth
+upload of one name costs a dozen looks and not a thousand; beyond that, and after losing a few races, a random
 suffix. That a name is free is only ever decided by the backend, when it stores the file.
 """
 
@@ -13,7 +13,8 @@ from .exceptions import AlreadyExistsError
 from .names import random_word, with_suffix
 from .targets import Rules, clean_hook_result, is_overridden
 
-_LARGEST_NUMBER = 1024
+#: Small at first, for most names are taken once or twice, and each look may be a request.
+_STEPS = (1, 2, 4, 32, 256, 1024)
 _NUMBERED_TRIES = 3
 _RANDOM_TRIES = 20
 _HOOK_TRIES = 100
@@ -27,10 +28,12 @@ def numbered(basename: str, exists: Exists) -> str | None:
     Where numbers have gaps, any gap's first number may be the one.
     """
     taken, free = 0, 1
-    while exists(with_suffix(basename, str(free))):
-        taken, free = free, free * 2
-        if free > _LARGEST_NUMBER:
-            return None
+    for free in _STEPS:
+        if not exists(with_suffix(basename, str(free))):
+            break
+        taken = free
+    else:
+        return None
     while free - taken > 1:
         middle = (taken + free) // 2
         if exists(with_suffix(basename, str(middle))):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from werkzeug.datastructures import FileStorage
 
@@ -27,8 +27,7 @@ _WERKZEUGS_SAVE = FileStorage.save
 _TRIES = 100
 
 
-@dataclass(frozen=True)
-class _Place:
+class _Place(NamedTuple):
     """Where to save, and whether what is there may be replaced."""
 
     target: Target
@@ -114,11 +113,11 @@ def _resolved(rules: Rules, storage: FileStorage, target: Target, folder: str, p
     if policy == "error":
         raise _taken(rules, target)
     if policy == "unique":
-        return _Place(replace(target, basename=randomized(target.basename)))
+        return _Place(target._replace(basename=randomized(target.basename)))
     answer = rules.resolve_conflict(folder, target.basename)
     if answer == target.basename:
         return _Place(target, replaces=True)
-    return _Place(checked(rules, storage, replace(target, basename=other_name(target.basename, answer))))
+    return _Place(checked(rules, storage, target._replace(basename=other_name(target.basename, answer))))
 
 
 def _taken(rules: Rules, target: Target) -> AlreadyExistsError:

@@ -138,19 +138,18 @@ def copy_between(source: Backend, key: str, target: Backend, new_key: str, *, ov
         return target.save(new_key, stream, replace(carried(info, new_key), overwrite=overwrite))
 
 
-def delete_all(backend: Backend, prefix: str) -> int:
-    """Delete every file whose key starts with ``prefix``; return how many."""
+def delete_all(backend: Backend, prefix: str) -> Iterator[FileInfo]:
+    """Delete every file whose key starts with ``prefix``; yield each when it is gone."""
     found = list_files(backend, prefix)
     power = capabilities(backend).batch_delete
-    count = 0
-    while batch := [info.key for info in islice(found, _BATCH)]:
+    while batch := list(islice(found, _BATCH)):
         if power is not None:
-            power.delete_many(batch)
-        else:
-            for key in batch:
-                backend.delete(key)
-        count += len(batch)
-    return count
+            power.delete_many([info.key for info in batch])
+            yield from batch
+            continue
+        for info in batch:
+            backend.delete(info.key)
+            yield info
 
 
 def checksum(backend: Backend, key: str, algorithm: str = "sha256") -> str:

@@ -8,14 +8,17 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
-from typing import BinaryIO, Protocol, cast
+from dataclasses import replace
+from typing import BinaryIO, NamedTuple, Protocol, cast
 
 from werkzeug.datastructures import FileStorage
 
 from . import legacy
+from .backends.capabilities import capabilities
+from .backends.memory import MemoryBackend
 from .config import UploadConfiguration
-from .conflicts import candidates
+from .conflicts import candidates, randomized
+from .deciding import decided
 from .disposition import safe_disposition
 from .exceptions import AlreadyExistsError, IntegrityError, NotFoundError
 from .filetypes import content_type_for
@@ -24,6 +27,7 @@ from .keys import join, segments
 from .models import MAX_METADATA_BYTES, ORIGINAL_FILENAME, FileInfo, SaveOptions
 from .names import presentable
 from .operations import checksum, exists
+from .pending import pending_key, pending_keys, unlocated
 from .settings import ON_CONFLICT, SetSettings
 from .streams import Tally, chunks, is_seekable, length_of, spool
 from .targets import Rules, Target, checked, choose_target, split_name, with_extension
@@ -42,18 +46,20 @@ class ReadableSource(Protocol):
 Source = bytes | bytearray | memoryview | ReadableSource | FileStorage | str | os.PathLike[str]
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """What the caller of ``save`` or ``put`` asks for.
 
     :param options: Attributes to store; what is None is filled in.
     :param on_conflict: Overrides the set's setting.
+    :param streamed: Whether the source is still arriving, so that it goes on to a store at once if it can; under
+        ``"rename"`` and ``"unique"`` then with a random word in its name, for it cannot be sent again under another.
     """
 
     folder: str | os.PathLike[str] | None = None
     name: str | None = None
     on_conflict: str | None = None
-    options: SaveOptions = field(default_factory=SaveOptions)
+    options: SaveOptions = SaveOptions()
+    streamed: bool = False
 
 
 def save(rules: Rules, storage: FileStorage, request: Request) -> FileInfo:
@@ -62,14 +68,15 @@ def save(rules: Rules, storage: FileStorage, request: Request) -> FileInfo:
     :raises UploadNotAllowed: if the rules refuse it.
     :raises BackendError: if the backend fails.
     """
-    target = choose_target(rules, storage, request.folder, request.name)
     policy = check_policy(request.on_conflict or rules.config.settings.on_conflict)
+    target = choose_target(rules, storage, request.folder, request.name)
     by_content = rules.config.settings.naming == "sha256" and not split_name(request.name)[1]
     if legacy.saves_itself(storage):
         return _let_save_itself(rules, storage, target, request, policy, by_content)
+    if request.streamed and policy in ("rename", "unique") and not by_content and _is_sent_on(rules, storage):
+        target, policy = _with_own_word(rules, storage, target), "error"
     with ExitStack() as stack:
-        stream = _repeatable(stack, rules, storage, policy, by_content)
-        stream = judged(stack, rules.config.settings.validators, target.key, stream)
+        stream = _judged(stack, rules, storage, target, policy, by_content)
         options = _options(rules.config, storage, target, request, length_of(stream))
         if by_content:
             target, options = _named_by_content(rules, storage, target, stream, options)
@@ -77,18 +84,64 @@ def save(rules: Rules, storage: FileStorage, request: Request) -> FileInfo:
         return store(rules, storage, target, stream, options, policy)
 
 
+def check(rules: Rules, storage: FileStorage, request: Request) -> None:
+    """Refuse an upload that `save` would refuse; store nothing.
+
+    :raises UploadNotAllowed: if the rules refuse it.
+    :raises ValueError: if its stream cannot be read twice.
+    """
+    stream = cast("BinaryIO", storage.stream)
+    if not is_seekable(stream):
+        raise ValueError("check() needs a stream that can be read twice; save() judges others while they pass")
+    target = choose_target(rules, storage, request.folder, request.name)
+    rules.config.settings.require_size(length_of(stream))
+    judge(rules.config.settings.validators, target.key, stream)
+
+
 def store(
     rules: Rules, storage: FileStorage, target: Target, stream: BinaryIO, options: SaveOptions, policy: str
 ) -> FileInfo:
     """Store a stream under the first candidate name that is free."""
-    backend = rules.config.backend
     return place(
         rules,
         storage,
         target,
         policy,
-        lambda key, overwrite: backend.save(key, stream, replace(options, overwrite=overwrite)),
+        lambda key, overwrite: arrived(rules.config, key, stream, _to_overwrite(options, overwrite)),
     )
+
+
+def _to_overwrite(options: SaveOptions, overwrite: bool) -> SaveOptions:
+    return options if options.overwrite is overwrite else replace(options, overwrite=overwrite)
+
+
+def arrived(config: UploadConfiguration, key: str, stream: BinaryIO, options: SaveOptions) -> FileInfo:
+    """Store a new file: under its key, or, on a set with quarantine, where it waits for that key.
+
+    A file that waits is never replaced, for it may be the one that a scanner looks at; so another one of its name is
+    refused, whatever ``options.overwrite`` says.
+
+    :raises AlreadyExistsError: if the key is taken, or waited for.
+    """
+    backend, settings = config.backend, config.settings
+    if not settings.quarantine:
+        return backend.save(key, stream, options)
+    newest, *older = pending_keys(settings, key)
+    if not options.overwrite and exists(backend, key):
+        raise AlreadyExistsError(f"{key!r} exists already.", key=key, backend=backend.name)
+    waits = f"A file that is to be {key!r} waits in quarantine; release() or reject() it first."
+    if any(exists(backend, waiting) for waiting in older):
+        raise AlreadyExistsError(waits, key=key, backend=backend.name)
+    try:
+        with unlocated(settings):
+            info = backend.save(newest, stream, replace(options, overwrite=False))
+    except AlreadyExistsError as error:
+        raise AlreadyExistsError(waits, key=key, backend=backend.name) from error
+    if not options.overwrite and exists(backend, key):  # it was released between the look and the save
+        with suppress(NotFoundError), decided(backend, replace(info, key=newest)):
+            backend.delete(newest)
+        raise AlreadyExistsError(f"{key!r} exists already.", key=key, backend=backend.name)
+    return replace(info, key=key, pending=True)
 
 
 def place(
@@ -98,19 +151,23 @@ def place(
 
     :raises AlreadyExistsError: if the policy leaves no further candidate.
     """
-    backend = rules.config.backend
+    backend, settings = rules.config.backend, rules.config.settings
+    root = backend.path("")
 
     def taken(basename: str) -> bool:
-        return exists(backend, join(target.folder, basename))
+        key = join(target.folder, basename)
+        keys = (key, *pending_keys(settings, key))
+        if isinstance(root, str):  # a look is a hint; this one is quick
+            return any(os.path.lexists(os.path.join(root, *segments(each))) for each in keys)
+        return any(exists(backend, each) for each in keys)
 
     def target_folder() -> str:
-        root = backend.path("")
         return os.path.join(root, *segments(target.folder)) if isinstance(root, str) else target.folder
 
     for basename, overwrite in candidates(rules, target.basename, target_folder, taken, policy):
-        attempt = replace(target, basename=basename)
-        if attempt != target:
-            checked(rules, storage, attempt)
+        attempt = target
+        if basename != target.basename:
+            attempt = checked(rules, storage, target._replace(basename=basename))
         try:
             return action(attempt.key, overwrite)
         except AlreadyExistsError as error:
@@ -149,12 +206,40 @@ def check_policy(policy: str) -> str:
     return policy
 
 
-def _repeatable(stack: ExitStack, rules: Rules, storage: FileStorage, policy: str, by_content: bool) -> BinaryIO:
-    """Return a stream that is held to the set's size, and that can be read once more if it may have to be."""
-    stream = _limited(cast("BinaryIO", storage.stream), rules.config.settings)
+def _judged(
+    stack: ExitStack, rules: Rules, storage: FileStorage, target: Target, policy: str, by_content: bool
+) -> BinaryIO:
+    """Return a stream that is held to the set's size, and that the validators have seen.
+
+    They see it before all of it has arrived, if its first bytes are enough for them.
+    """
+    settings = rules.config.settings
+    stream = _limited(cast("BinaryIO", storage.stream), settings)
+    if is_seekable(stream) or not all(getattr(validator, "head_only", False) for validator in settings.validators):
+        stream = _repeatable(stack, rules, stream, policy, by_content)
+        return judged(stack, settings.validators, target.key, stream)
+    stream = judged(stack, settings.validators, target.key, stream)
+    return _repeatable(stack, rules, stream, policy, by_content)
+
+
+def _repeatable(stack: ExitStack, rules: Rules, stream: BinaryIO, policy: str, by_content: bool) -> BinaryIO:
+    """Return a stream that can be read once more, if it may have to be."""
     if is_seekable(stream) or (policy in ("overwrite", "error") and not by_content):
         return stream
-    return stack.enter_context(spool(stream))
+    power = capabilities(rules.config.backend).spooling
+    return stack.enter_context(spool(stream, power.open_spool() if power is not None else None))
+
+
+def _is_sent_on(rules: Rules, storage: FileStorage) -> bool:
+    """Whether the backend sends bytes on that can be read only once, rather than keep them until they have a name."""
+    backend = rules.config.backend
+    keeps = capabilities(backend).spooling is not None or isinstance(backend, MemoryBackend)
+    return not keeps and not is_seekable(cast("BinaryIO", storage.stream))
+
+
+def _with_own_word(rules: Rules, storage: FileStorage, target: Target) -> Target:
+    """Return a target that nobody else has."""
+    return checked(rules, storage, target._replace(basename=randomized(target.basename)))
 
 
 def _options(
@@ -192,19 +277,22 @@ def _let_save_itself(
     rules: Rules, storage: FileStorage, target: Target, request: Request, policy: str, by_content: bool
 ) -> FileInfo:
     """Call the upload's own ``save``: on a local set with the final path, else with one from which it is stored."""
-    length, validators = length_of(cast("BinaryIO", storage.stream)), rules.config.settings.validators
-    rules.config.settings.require_size(length)
-    place = rules.config.backend.path(target.key)
+    settings = rules.config.settings
+    length, validators = length_of(cast("BinaryIO", storage.stream)), settings.validators
+    settings.require_size(length)
+    by_content = by_content or bool(settings.quarantine)
+    place = rules.config.backend.path(pending_key(settings, target.key) if settings.quarantine else target.key)
     if isinstance(storage, TestingFileStorage) or validators == (default_content_check,):
         if is_seekable(cast("BinaryIO", storage.stream)):  # else by what it wrote
             judge(validators, target.key, cast("BinaryIO", storage.stream))
     elif validators:  # what it writes is judged before anybody can see it, not what it is made of
         by_content = True
-    if isinstance(place, str) and (isinstance(storage, TestingFileStorage) or not by_content):
+    is_test = isinstance(storage, TestingFileStorage)
+    if isinstance(place, str) and (not settings.quarantine if is_test else not by_content):
         return legacy.save_on_disk(rules, storage, target, policy)
-    if isinstance(storage, TestingFileStorage):
+    if is_test:
         storage.save(str(place))
-        return FileInfo(target.key, length or 0)
+        return FileInfo(target.key, length or 0, pending=bool(settings.quarantine))
     with tempfile.TemporaryDirectory(prefix="uploadkit-") as folder:
         path = os.path.join(folder, target.basename)
         storage.save(path)
@@ -226,35 +314,35 @@ def _named_by_content(
         tally.add(chunk)
     tally.finish()
     stem = digest.hexdigest()
-    named = replace(target, basename=with_extension(stem, target.basename))
+    named = target._replace(basename=with_extension(stem, target.basename))
     return checked(rules, storage, named), replace(options, checksum=f"sha256:{stem}", size=tally.size)
 
 
 def _store_once(rules: Rules, target: Target, stream: BinaryIO, options: SaveOptions) -> FileInfo:
     """Store a file that is named after its content; one that is there already is the same file."""
-    backend = rules.config.backend
     for _ in range(_TRIES):
         try:
-            return backend.save(target.key, stream, replace(options, overwrite=False))
+            return arrived(rules.config, target.key, stream, replace(options, overwrite=False))
         except AlreadyExistsError as error:
             taken = error
-        with suppress(NotFoundError):  # it was deleted meanwhile
-            return _same_file(rules, target, options)
+        for key in (target.key, *pending_keys(rules.config.settings, target.key)):
+            with suppress(NotFoundError):  # it was deleted or released meanwhile
+                return replace(_same_file(rules, key, options), key=target.key, pending=key != target.key)
     raise taken
 
 
-def _same_file(rules: Rules, target: Target, options: SaveOptions) -> FileInfo:
+def _same_file(rules: Rules, key: str, options: SaveOptions) -> FileInfo:
     """Return what is known of the file that is there, without what its first uploader said of it.
 
     :raises IntegrityError: if its content is not what its name says.
     """
     backend = rules.config.backend
-    info = backend.stat(target.key)
+    info = backend.stat(key)
     same = info.size == options.size and info.checksum == options.checksum
-    if not same and f"sha256:{checksum(backend, target.key)}" != options.checksum:
+    if not same and f"sha256:{checksum(backend, key)}" != options.checksum:
         raise IntegrityError(
-            f"{target.key!r} is named after its content but has another one; delete it and save again.",
-            key=target.key,
+            f"{key!r} is named after its content but has another one; delete it and save again.",
+            key=key,
             backend=backend.name,
         )
     return replace(info, metadata={}, content_disposition=None, cache_control=None, checksum=options.checksum)
@@ -296,6 +384,9 @@ def _limited(stream: BinaryIO, settings: SetSettings) -> BinaryIO:
 
     :raises UploadNotAllowed: now if the length is known, else as soon as more arrives.
     """
-    settings.require_size(length_of(stream))
+    length = length_of(stream)
+    settings.require_size(length)
     bounded = settings.max_size is not None or settings.min_size is not None
+    if length is not None:  # the backend is told, and holds the stream to it
+        return stream
     return cast("BinaryIO", _Limited(stream, settings)) if bounded else stream

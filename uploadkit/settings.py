@@ -42,13 +42,16 @@ NAMINGS = ("original", "uuid", "sha256", "dated:%Y/%m/%d")
 SET_KEYS = (
     *("DEST", "URL", "ALLOW", "DENY", "BACKEND", "OPTIONS"),
     *("ACCESS", "SERVE", "ON_CONFLICT", "NAMING", "NAMES", "MAX_SIZE", "VALIDATORS"),
-    "CONTENT_CHECK",
+    *("CONTENT_CHECK", "QUARANTINE"),
     *("DELIVERY", "CACHE_CONTROL", "URL_WINDOW", "URL_SIGNER", "INLINE", "X_ACCEL_REDIRECT"),
 )
 #: The first of them were there before uploadkit; an app may have its own settings of nearly the same name.
 _OF_FLASK_UPLOADS = 4
 #: What may follow ``UPLOADS_``.
-APP_KEYS = ("DEFAULT_DEST", "DEFAULT_URL", "DEFAULT_BACKEND", "DEFAULT_OPTIONS", "AUTOSERVE", "EXTERNAL_URLS")
+APP_KEYS = (
+    *("DEFAULT_DEST", "DEFAULT_URL", "DEFAULT_BACKEND", "DEFAULT_OPTIONS"),
+    *("AUTOSERVE", "EXTERNAL_URLS", "FAST_FORMS"),
+)
 
 #: What others call some of our settings.
 _MEANT = {
@@ -88,6 +91,7 @@ class SetSettings:
     :param url_signer: Makes the signed URLs instead of the backend.
     :param inline: Further media types to show in the browser.
     :param x_accel_redirect: The location of the web server below which it has the set's folder.
+    :param quarantine: The folders in which files wait for their release, that of new files first; empty for none.
     :param external_urls: Whether links to the route begin with scheme and host.
     """
 
@@ -105,6 +109,7 @@ class SetSettings:
     url_signer: URLSigner | None = None
     inline: frozenset[str] = frozenset()
     x_accel_redirect: str | None = None
+    quarantine: tuple[str, ...] = ()
     external_urls: bool = True
 
     def require_size(self, size: int | None) -> None:

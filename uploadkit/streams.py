@@ -51,9 +51,13 @@ def length_of(stream: BinaryIO) -> int | None:
     return length
 
 
-def spool(stream: BinaryIO) -> BinaryIO:
-    """Copy the rest of an unseekable stream where it can be read twice: memory, then an unnamed temporary file."""
-    copy = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=SPOOL_SIZE))  # noqa: SIM115 - the caller closes
+def spool(stream: BinaryIO, copy: BinaryIO | None = None) -> BinaryIO:
+    """Copy the rest of an unseekable stream where it can be read twice.
+
+    :param copy: An empty file for it; None for memory, then an unnamed temporary file. It is closed on failure.
+    """
+    if copy is None:
+        copy = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=SPOOL_SIZE))  # noqa: SIM115 - the caller closes
     try:
         for chunk in chunks(stream):
             copy.write(chunk)
@@ -118,6 +122,7 @@ class Tally:
         self._backend = backend
         self._algorithm = split_checksum(options.checksum)[0] if options.checksum else algorithm
         self._hash = new_digest(self._algorithm) if self._algorithm else None
+        self._checksum: str | None = None
 
     def add(self, chunk: bytes | bytearray) -> None:
         """Take note of the next piece.
@@ -130,6 +135,20 @@ class Tally:
         if self._hash is not None:
             self._hash.update(chunk)
 
+    def is_served_by(self, checksum: str | None) -> bool:
+        """Whether `take_over` can take this checksum: no other digest is wanted."""
+        if self._algorithm is None:
+            return True
+        return checksum is not None and split_checksum(checksum)[0] == self._algorithm
+
+    def take_over(self, size: int, checksum: str | None) -> None:
+        """Take what was counted and hashed elsewhere, instead of the bytes.
+
+        :param checksum: ``"algorithm:hex"``; None if none was computed.
+        """
+        self.size, self._hash = size, None
+        self._checksum = checksum if self._algorithm is not None else None
+
     def finish(self) -> str | None:
         """Return the checksum as ``"algorithm:hex"``, if one was computed.
 
@@ -137,7 +156,7 @@ class Tally:
         """
         if self._options.size is not None and self.size != self._options.size:
             self._refuse(f"{self._options.size} bytes were announced, {self.size} arrived")
-        checksum = f"{self._algorithm}:{self._hash.hexdigest()}" if self._hash is not None else None
+        checksum = f"{self._algorithm}:{self._hash.hexdigest()}" if self._hash is not None else self._checksum
         if self._options.checksum is not None and checksum != self._options.checksum:
             self._refuse(f"the checksum is {checksum}, not the announced {self._options.checksum}")
         return checksum

@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Container
-from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, BinaryIO, Protocol, TypeVar
+from typing import Any, BinaryIO, NamedTuple, Protocol, TypeVar
 
 from werkzeug.datastructures import FileStorage
 
@@ -20,6 +19,7 @@ from .exceptions import InvalidFilenameError, InvalidKeyError, UploadNotAllowed
 from .filetypes import as_extensions, extension, lowercase_ext
 from .keys import check_key, join, split
 from .names import NameStyle, clean_filename, clean_folder
+from .pending import pending_key, unlocated
 
 #: Says whether the current visitor may have a file, by True or False; see `UploadSet.authorize`.
 Authorizer = Callable[[str], object]
@@ -41,8 +41,7 @@ class Rules(Protocol):
     def resolve_conflict(self, target_folder: str, basename: str) -> str: ...
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """Where an upload goes: a clean folder (perhaps empty) and a clean, allowed name."""
 
     folder: str
@@ -105,6 +104,9 @@ def checked(rules: Rules, storage: FileStorage, target: Target) -> Target:
     require_allowed(rules, storage, target.basename)
     try:
         check_key(target.key)
+        if rules.config.settings.quarantine:
+            with unlocated(rules.config.settings):
+                check_key(pending_key(rules.config.settings, target.key))
     except InvalidKeyError as error:
         raise InvalidFilenameError(f"The folder and filename cannot be used: {error}") from error
     return target

@@ -6,21 +6,20 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Flask
 from itsdangerous import Signer
 
 from .exceptions import ConfigError
+from .secretkeys import secret_keys
 
 #: What is signed begins with this; another meaning of the same words has to have another version.
 _SALT = "uploadkit.signed-url.v1"
 _EXPIRES = re.compile(r"[0-9]{1,12}")
 
 
-@dataclass(frozen=True)
-class AppLink:
+class AppLink(NamedTuple):
     """Everything that one signed link to the route allows; all of it is signed.
 
     :param set_name: The upload set.
@@ -87,17 +86,4 @@ def _signer(app: Flask) -> Signer:
 
 
 def _keys(app: Flask) -> Sequence[Any]:
-    if not app.secret_key:
-        raise ConfigError(
-            "Signed links through the app need the app's SECRET_KEY: set it to something long, random and secret, the "
-            "same in every process."
-        )
-    older = app.config.get("SECRET_KEY_FALLBACKS") or ()
-    # Of a text, each letter would be a key.
-    keys = [older] if isinstance(older, (str, bytes)) else [*older, app.secret_key]
-    if keys == [older] or not all(isinstance(key, (str, bytes)) and key for key in keys):
-        raise ConfigError(
-            "SECRET_KEY must be text or bytes, and SECRET_KEY_FALLBACKS a list of such, none of them empty; in the "
-            """environment, digits need quotes, and a list is written '["older"]'."""
-        )
-    return keys
+    return secret_keys(app, "Signed links through the app need")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Container, Iterable
 from contextlib import suppress
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from flask import current_app
 
@@ -16,12 +16,14 @@ from .conflicts import free_name
 from .exceptions import NotConfiguredError
 from .filetypes import DEFAULTS, as_extensions, extension
 from .keys import join
+from .limiting import ViewT, limited, request_limit
 from .names import clean_filename
 from .operations import exists
 from .remotepath import RemotePath
 from .scoped import ScopedSet
 from .signers.request import URLSigner
 from .targets import Authorizer, Rules, default_hook, read_folder
+from .values import parse_size
 from .verbs import FileVerbs
 
 if TYPE_CHECKING:
@@ -149,6 +151,35 @@ class UploadSet(FileVerbs):
             raise TypeError(f"authorize() takes a function that is no coroutine, not {may_have!r:.60}")
         self.authorizer = may_have
         return may_have
+
+    @overload
+    def limit(self, view: ViewT, /) -> ViewT: ...
+    @overload
+    def limit(self, /, *, max_size: int | str | None = None, files: int = 1) -> Callable[[ViewT], ViewT]: ...
+    def limit(self, view: Any = None, /, *, max_size: int | str | None = None, files: int = 1) -> Any:
+        """Limit the requests of a view to what files of this set may have, whatever ``MAX_CONTENT_LENGTH`` says.
+
+        A decorator, with brackets or without. It raises or lowers ``request.max_content_length`` to the longest file,
+        times ``files``, and 1 MiB for what else is in a form; longer requests are answered with 413. It holds before
+        ``before_request`` functions too, which may read the form. Put it below ``route()``.
+
+        :param max_size: The longest file, in bytes or as text such as ``"5 MB"``; None means the set's ``MAX_SIZE``.
+            This limits requests; what the set accepts stays as it is configured.
+        :param files: How many files of that length a request may have.
+        :raises ConfigError: within the request, if neither the set nor this says how long files may be.
+        :raises ValueError: if ``max_size`` is no size, or ``files`` no whole number above zero.
+        :raises TypeError: if what is decorated is no function.
+        """
+        if view is not None and not callable(view):
+            raise TypeError(f"limit() decorates a view; a length is given by name: limit(max_size={view!r:.40})")
+        longest = None if max_size is None else parse_size(max_size)
+        if not isinstance(files, int) or isinstance(files, bool) or files < 1:
+            raise ValueError(f"files must be a whole number from 1, not {files!r}")
+
+        def decorate(undecorated: ViewT) -> ViewT:
+            return limited(undecorated, lambda: request_limit(self, longest, files))
+
+        return decorate if view is None else decorate(view)
 
     def scoped(self, prefix: str) -> ScopedSet:
         """Return a view of the set below a folder: its verbs take and return names relative to that folder.

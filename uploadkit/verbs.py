@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from werkzeug.datastructures import FileStorage
 
 from . import operations, saving
+from .bodies import announced_length
 from .borrowing import borrowed
-from .exceptions import InvalidKeyError
+from .exceptions import InvalidKeyError, NotFoundError
 from .filetypes import extension
 from .judging import judge
 from .keys import check_key, is_hidden, join
 from .linkverbs import LinkVerbs
 from .models import FileInfo, SaveOptions
+from .quarantine import PendingFiles
 from .remotepath import RemotePath
+from .reporting import report_deleted, reporting
 from .saving import Request, Source
 from .settings import OnConflict
+from .signals import is_heeded, upload_deleted
 from .targets import Target, is_overridden, named_target, read_folder, require_filename, split_name
 
 if TYPE_CHECKING:
@@ -54,9 +59,28 @@ class FileVerbs(LinkVerbs):
         """
         if not isinstance(storage, FileStorage):
             raise TypeError("storage must be a werkzeug.FileStorage; put() takes bytes, streams and paths")
-        require_filename(storage)
-        wanted = Request(self._folder(folder), name, on_conflict)
-        return self._shown(saving.save(self._rules, storage, wanted)).key
+        with reporting(self._rules, storage) as report:
+            require_filename(storage)
+            wanted = Request(self._folder(folder), name, on_conflict)
+            return self._shown(report.saved(saving.save(self._rules, storage, wanted))).key
+
+    def check(
+        self, storage: FileStorage, folder: str | os.PathLike[str] | None = None, name: str | None = None
+    ) -> None:
+        """Refuse a form's file that `save` would refuse; store nothing, and leave the stream at its start.
+
+        :param storage: The file, from ``request.files``.
+        :param folder: As for `save`.
+        :param name: As for `save`.
+        :raises UploadNotAllowed: if the file is refused; ``reason`` can be shown to the visitor.
+        :raises ValueError: if the stream cannot be read twice; those of forms can.
+        :raises TypeError: if ``storage`` is no `FileStorage`.
+        """
+        if not isinstance(storage, FileStorage):
+            raise TypeError("storage must be a werkzeug.FileStorage")
+        with reporting(self._rules, storage):
+            require_filename(storage)
+            saving.check(self._rules, storage, Request(self._folder(folder), name))
 
     def put(
         self,
@@ -92,10 +116,63 @@ class FileVerbs(LinkVerbs):
         """
         options = SaveOptions(content_type, content_disposition, cache_control, metadata or {}, checksum, size)
         name_folder, leaf = split_name(name)
-        own_folder = read_folder(name_folder, self._rules.config.settings.names)
-        wanted = Request(join(self._folder(folder), own_folder), None, on_conflict, options)
-        with saving.as_storage(source, leaf) as storage:
-            return self._shown(saving.save(self._rules, storage, wanted))
+        with saving.as_storage(source, leaf) as storage, reporting(self._rules, storage) as report:
+            own_folder = read_folder(name_folder, self._rules.config.settings.names)
+            wanted = Request(join(self._folder(folder), own_folder), None, on_conflict, options)
+            return self._shown(report.saved(saving.save(self._rules, storage, wanted)))
+
+    def save_stream(
+        self,
+        stream: BinaryIO,
+        name: str,
+        length: int | None = None,
+        folder: str | os.PathLike[str] | None = None,
+        *,
+        on_conflict: OnConflict | None = None,
+        content_type: str | None = None,
+        content_disposition: str | None = None,
+        cache_control: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        checksum: str | None = None,
+    ) -> FileInfo:
+        """Store a stream while it is arriving, such as ``request.stream``, and return what was stored.
+
+        As `put`, but a backend that can send the bytes on at once (S3, Google Cloud Storage) does so: nothing waits in
+        a temporary file. Under ``"rename"`` and ``"unique"`` the name then has a random word in it, for the file could
+        not be sent again under another one. With ``NAMING = "sha256"``, and with validators that want to see the whole
+        file, it does wait.
+
+        :param stream: A binary stream, read once.
+        :param length: How many bytes it has to bring; None means the ``Content-Length`` of the current request if it
+            is the body of that, else any number. Give it where it is known: some servers show a body that was cut off
+            as one that has ended.
+        :raises UploadNotAllowed: if the set's rules refuse it; the rest of it was not read.
+        :raises IntegrityError: if it is shorter or longer than ``length``; nothing is left of it.
+        :raises ClientDisconnected: (Werkzeug's, 400) if the visitor went away; nothing is left of it.
+        :raises LengthRequired: (Werkzeug's, 411) if it is a body of which the server does not tell where it ends.
+        :raises BackendError: if it could not be stored; nothing is left of it.
+        """
+        size = announced_length(stream) if length is None else length
+        options = SaveOptions(content_type, content_disposition, cache_control, metadata or {}, checksum, size)
+        name_folder, leaf = split_name(name)
+        with saving.as_storage(stream, leaf) as storage, reporting(self._rules, storage) as report:
+            self._rules.config.settings.require_size(size)
+            own_folder = read_folder(name_folder, self._rules.config.settings.names)
+            wanted = Request(join(self._folder(folder), own_folder), None, on_conflict, options, streamed=True)
+            return self._shown(report.saved(saving.save(self._rules, storage, wanted)))
+
+    def _receive(
+        self,
+        storage: FileStorage,
+        folder: str | os.PathLike[str] | None,
+        name: str | None,
+        on_conflict: OnConflict | None,
+    ) -> FileInfo:
+        """Store a form's file that is still arriving; as `save`, and return what was stored."""
+        with reporting(self._rules, storage) as report:
+            require_filename(storage)
+            wanted = Request(self._folder(folder), name, on_conflict, streamed=True)
+            return self._shown(report.saved(saving.save(self._rules, storage, wanted)))
 
     def open(self, name: str, start: int = 0, length: int | None = None) -> BinaryIO:
         """Open a file for reading, or ``length`` bytes of it from ``start``. It is seekable; close it.
@@ -129,10 +206,13 @@ class FileVerbs(LinkVerbs):
         :param missing_ok: Whether it is fine if there is none.
         :raises NotFoundError: if there is none and ``missing_ok`` is false.
         """
-        key = self._key(name)
-        if not missing_ok:
-            self._backend.stat(key)
+        began, key, info = perf_counter(), self._key(name), None
+        if not missing_ok or is_heeded(upload_deleted, self._rules):
+            with suppress(NotFoundError) if missing_ok else nullcontext():
+                info = self._backend.stat(key)
         self._backend.delete(key)
+        if info is not None:
+            report_deleted(self._rules, info, began)
 
     def delete_prefix(self, prefix: str) -> int:
         """Delete every file below a folder (``"users/4"`` does not touch ``users/42``); return how many.
@@ -143,7 +223,10 @@ class FileVerbs(LinkVerbs):
         if folder == self._prefix:
             whole = f"everything in {self._prefix!r}" if self._prefix else "the whole set"
             raise InvalidKeyError(f"delete_prefix() needs a folder; an empty one would delete {whole}.")
-        return operations.delete_all(self._backend, folder + "/")
+        began, count = perf_counter(), 0
+        for count, info in enumerate(operations.delete_all(self._backend, folder + "/"), 1):  # noqa: B007
+            report_deleted(self._rules, info, began)
+        return count
 
     def list_files(self, prefix: str = "") -> Iterator[FileInfo]:
         """Yield the files below a folder, of the whole set by default, lazily, in the order of their names.
@@ -153,6 +236,29 @@ class FileVerbs(LinkVerbs):
         folder = self._folder(prefix)
         found = operations.list_files(self._backend, folder + "/" if folder else "")
         return (self._shown(info) for info in found if not is_hidden(info.key))
+
+    @property
+    def pending(self) -> PendingFiles:
+        """The files that wait in quarantine.
+
+        :raises ConfigError: if the set is configured without ``UPLOADED_<NAME>_QUARANTINE``.
+        """
+        return PendingFiles(self._rules, self._prefix)
+
+    def release(self, name: str, *, etag: str | None = None, on_conflict: OnConflict | None = None) -> str:
+        """Let a file out of quarantine and return the filename it got; see `PendingFiles.release`."""
+        return self.pending.release(name, etag=etag, on_conflict=on_conflict)
+
+    def reject(
+        self,
+        name: str,
+        reason: str = "The file was rejected.",
+        *,
+        etag: str | None = None,
+        missing_ok: bool = False,
+    ) -> None:
+        """Delete a file that waits in quarantine; see `PendingFiles.reject`."""
+        self.pending.reject(name, reason, etag=etag, missing_ok=missing_ok)
 
     def copy(self, name: str, new_name: str, *, on_conflict: OnConflict = "error") -> FileInfo:
         """Copy a file within the set, with its content type and metadata.
@@ -181,14 +287,16 @@ class FileVerbs(LinkVerbs):
         :param new_name: The name there; None means the same.
         :raises UploadNotAllowed: if the other set's rules refuse it.
         """
-        key, there = self._key(name), other._backend
+        config, to = other._rules.config, name if new_name is None else new_name
+        info, stream = operations.open_current(self._backend, self._key(name))  # what is judged is what is copied
 
         def action(new_key: str, overwrite: bool) -> FileInfo:
-            return operations.copy_between(self._backend, key, there, new_key, overwrite=overwrite)
+            options = replace(operations.carried(info, new_key), overwrite=overwrite)
+            return saving.arrived(config, new_key, stream, options)
 
-        other._rules.config.settings.require_size(self._backend.stat(key).size)
-        to = name if new_name is None else new_name
-        return other._placed(lambda: self._backend.open(key), to, on_conflict, action)
+        with stream:
+            config.settings.require_size(info.size)
+            return other._placed(lambda: nullcontext(stream), to, on_conflict, action)
 
     def path(self, filename: str, folder: str | os.PathLike[str] | None = None) -> Any:
         """Return where a file is: its absolute path on a local set, a `RemotePath` elsewhere. It need not exist.
@@ -245,7 +353,7 @@ class FileVerbs(LinkVerbs):
 
         return self._placed(lambda: backend.open(key), new_name, on_conflict, action, known_as=extension(key))
 
-    def _judge(self, key: str, content: Callable[[], BinaryIO]) -> None:
+    def _judge(self, key: str, content: Callable[[], AbstractContextManager[BinaryIO]]) -> None:
         validators = self._rules.config.settings.validators
         if validators:
             with content() as stream:
@@ -253,7 +361,7 @@ class FileVerbs(LinkVerbs):
 
     def _placed(
         self,
-        content: Callable[[], BinaryIO],
+        content: Callable[[], AbstractContextManager[BinaryIO]],
         new_name: str,
         on_conflict: OnConflict,
         action: Callable[[str, bool], FileInfo],

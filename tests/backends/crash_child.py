@@ -14,6 +14,7 @@ import json
 import os
 import sys
 from contextlib import suppress
+from typing import BinaryIO
 
 from uploadkit.backends._local import staging
 from uploadkit.backends.local import LocalBackend
@@ -28,6 +29,9 @@ START = "/uploadkit-start-mark"
 END = "/uploadkit-end-mark"
 
 CREATE, OVERWRITE, NAMED, RENAMED, SIDECAR = "create", "overwrite", "named", "renamed", "sidecar"
+ADOPTED, ADOPTED_OVER = "adopted", "adopted-overwrite"
+#: Those that find an old file in the place of the new one.
+OVER = (OVERWRITE, ADOPTED_OVER)
 
 
 def _refused(*args: object, **kwargs: object) -> None:
@@ -50,8 +54,12 @@ def _mark(path: str) -> None:
 
 def _save(destination: str, strategy: str) -> dict[str, object]:
     backend = LocalBackend(destination)
-    options = SaveOptions(overwrite=strategy == OVERWRITE, metadata=METADATA)
-    source = io.BytesIO(NEW)
+    options = SaveOptions(overwrite=strategy in OVER, metadata=METADATA)
+    source: BinaryIO = io.BytesIO(NEW)
+    if strategy in (ADOPTED, ADOPTED_OVER):
+        source = backend.open_spool()
+        source.write(NEW)
+        source.seek(0)
     _mark(START)
     try:
         backend.save(KEY, source, options)

@@ -25,7 +25,8 @@ from . import crash_child as child
 
 pytestmark = pytest.mark.slow
 
-STRATEGIES = (child.CREATE, child.OVERWRITE, child.NAMED, child.RENAMED, child.SIDECAR)
+ADOPTING = (child.ADOPTED, child.ADOPTED_OVER)
+STRATEGIES = (child.CREATE, child.OVERWRITE, child.NAMED, child.RENAMED, child.SIDECAR, *ADOPTING)
 CHANGES = (
     *("openat", "write", "close", "dup", "fsync", "fdatasync", "flock", "ftruncate", "utimensat"),
     *("fchmod", "fchmodat", "chmod", "fsetxattr", "mkdir", "mkdirat", "rmdir"),
@@ -140,7 +141,7 @@ def run_all(strace: str, tmp_path_factory: pytest.TempPathFactory) -> RunAll:
 
 
 def _prepared(destination: Path, strategy: str) -> str:
-    if strategy == child.OVERWRITE:
+    if strategy in child.OVER:
         LocalBackend(destination).save(child.KEY, BytesIO(child.OLD), SaveOptions())
     return str(destination)
 
@@ -212,18 +213,27 @@ def test_a_failing_call_leaves_nothing_and_is_a_backend_error(
 ) -> None:
     calls = calls_of(strategy)
     [published] = [call.place for call in calls if call.publishes]
+    linking = _linking(strategy, calls, published)
     runs = run_all(strategy, calls, f"error={error}")
     problems = {
         str(call): found
         for call, run in zip(calls, runs, strict=True)
-        if (found := _problems_after_error(run, strategy, call, error, after=call.place > published))
+        if (found := _problems_after_error(run, strategy, call, error, call.place > published, call.place in linking))
     }
     shutil.rmtree(runs[0].destination.parent)
     assert problems == {}
 
 
+def _linking(strategy: str, calls: list[Call], published: int) -> range:
+    """Return the places of the calls that link a spool under its name; if one fails, it is copied instead."""
+    if strategy not in ADOPTING:
+        return range(0)
+    first = "flock" if strategy == child.ADOPTED_OVER else "linkat"
+    return range(next(call.place for call in calls if call.name == first), published + 1)
+
+
 def _old(strategy: str) -> bytes | None:
-    return child.OLD if strategy == child.OVERWRITE else None
+    return child.OLD if strategy in child.OVER else None
 
 
 def _problems_after_kill(run: Run, strategy: str, expected: bytes | None) -> list[str]:
@@ -232,7 +242,7 @@ def _problems_after_kill(run: Run, strategy: str, expected: bytes | None) -> lis
         "the call was not struck": not run.was_struck() or run.outcome is not None,
         "the file is neither the old nor the whole new one": run.content() != expected,
         f"the listing shows {run.listed()}": run.listed() != ([] if expected is None else [child.KEY]),
-        f"it left {left}": len(left) > (0 if strategy in (child.CREATE, child.SIDECAR) else 1),
+        f"it left {left}": len(left) > (0 if strategy in (child.CREATE, child.SIDECAR, child.ADOPTED) else 1),
         "the sweeper did not remove what it left": run.backend.sweep(timedelta(0)) != len(left),
         "the sweeper spoilt the file": run.content() != expected,
     }
@@ -241,11 +251,11 @@ def _problems_after_kill(run: Run, strategy: str, expected: bytes | None) -> lis
     return [problem for problem, is_there in facts.items() if is_there]
 
 
-def _problems_after_error(run: Run, strategy: str, call: Call, error: str, *, after: bool) -> list[str]:
+def _problems_after_error(run: Run, strategy: str, call: Call, error: str, after: bool, linking: bool) -> list[str]:
     if run.outcome is None:
         return ["the process ended"]
     # Tidying up does not undo what is stored; and an attribute for which there is no space may go to a sidecar.
-    forgiven = (
+    forgiven = linking or (
         (after and call.name != "fsync") or call.name in FORGIVEN or (call.name, error) == ("fsetxattr", "ENOSPC")
     )
     name = run.outcome["error"]
@@ -254,7 +264,7 @@ def _problems_after_error(run: Run, strategy: str, call: Call, error: str, *, af
     facts = {
         "the call was not struck": not run.was_struck(),
         "the error was swallowed": name is None and not forgiven,
-        "a new file could have been taken back": name == "DurabilityUncertainError" and strategy != child.OVERWRITE,
+        "a new file could have been taken back": name == "DurabilityUncertainError" and strategy not in child.OVER,
         f"it raised {run.outcome}": name is not None and not run.outcome["ours"],
         "the message tells a path of the server": str(run.destination.parent) in str(run.outcome),
         f"after {name} the file is not what it should be": run.content() != expected,

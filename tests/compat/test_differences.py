@@ -414,7 +414,7 @@ def test_a_link_to_a_set_that_is_not_served_is_given_out_with_one_warning(
 
 
 def test_a_link_to_a_set_that_is_served_gives_no_warning(app: Flask, dest: Path, caplog: pytest.LogCaptureFixture):
-    app.config["UPLOADS_AUTOSERVE"] = True
+    app.config.update(UPLOADS_AUTOSERVE=True, MAX_CONTENT_LENGTH=1_000_000)
     photos = make(app, dest)
     with app.test_request_context(), caplog.at_level(logging.WARNING, logger="uploadkit"):
         assert photos.url("a/f.jpg") == "http://localhost/_uploads/photos/a/f.jpg"

@@ -144,7 +144,7 @@ def test_a_set_made_through_it_is_caught_and_configured_by_either_name(tmp_path:
         from werkzeug.datastructures import FileStorage
 
         app = Flask("app")
-        app.config["UPLOADED_PHOTOS_DEST"] = {str(tmp_path)!r}
+        app.config.update(UPLOADED_PHOTOS_DEST={str(tmp_path)!r}, MAX_CONTENT_LENGTH=1_000_000)
         photos = UploadSet("photos", IMAGES)
         configure_uploads(app, photos)
         with app.app_context():

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from flask import Flask, has_app_context
-from flask_wtf import FlaskForm  # type: ignore[import-untyped]
-from flask_wtf.file import (  # type: ignore[import-untyped]
+from flask_wtf import FlaskForm
+from flask_wtf.file import (
     FileAllowed,
     FileField,
     FileRequired,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.testing import broken, broken_links, broken_multipart, broken_signing, broken_streaming
+from tests.testing import broken, broken_links, broken_multipart, broken_signing, broken_spooling, broken_streaming
 from uploadkit.backends.capabilities import Capabilities
 from uploadkit.backends.local import LocalBackend
 from uploadkit.backends.memory import MemoryBackend
@@ -24,6 +24,7 @@ from uploadkit.testing.checks_multipart import MULTIPART
 from uploadkit.testing.checks_parts import PRESIGNED_PARTS
 from uploadkit.testing.checks_powers import _calls
 from uploadkit.testing.checks_signing import SIGNING
+from uploadkit.testing.checks_spooling import SPOOLING
 from uploadkit.testing.checks_streaming import STREAMING
 from uploadkit.testing.subject import put
 
@@ -97,9 +98,10 @@ BROKEN = [
     (broken.WritesInTwoSteps, "readers_see_whole_files"),
     *broken_multipart.BROKEN,
     *broken_streaming.BROKEN,
+    *broken_spooling.BROKEN,
 ]
 _BY_NAME = {check.name: check for check in CHECKS}
-_NEEDS_STREAMING = {function.__name__ for function in STREAMING}
+_NEEDS_STREAMING = {function.__name__ for function in (*STREAMING, *SPOOLING)}
 _NEEDS_A_SERVER = {function.__name__ for function in (*SIGNING, *DOWNLOADS, *DIRECT, *FORMS, *PRESIGNED_PARTS)}
 
 

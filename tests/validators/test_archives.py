@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import stat
 import struct
 import sys
@@ -30,6 +31,7 @@ from tests.validators.zips import (
     with_large_end,
     zipped,
 )
+from uploadkit import UploadNotAllowed, judging
 from uploadkit.validators.archives import Archive
 
 _EASY = Archive(nested=True, encrypted=True)
@@ -277,3 +279,20 @@ def test_honest_archives_with_some_bytes_changed_pass_or_are_refused(kind, chang
         at %= len(data) + 1  # noqa: PLW2901
         data = data[:at] + new + data[at + len(new) :]
     judge(Archive(verify=True, nested=True, encrypted=True), "a.zip", data)
+
+
+@pytest.mark.parametrize("offset", [10**6, 2**40, 2**62, 2**63 - 1, 2**63, 2**64 - 1])
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_an_offset_that_no_file_reaches_is_a_refusal(offset, in_memory, tmp_path):
+    name, data = b"a.txt", b"hello"
+    extra = struct.pack("<HHQ", 1, 8, offset)
+    local_head = struct.pack("<4s5H3L2H", b"PK\3\4", 45, 0, 0, 0, 33, zlib.crc32(data), 5, 5, 5, 0) + name
+    lengths = (len(name), len(extra), 0, 0, 0, 0, 0xFFFFFFFF)
+    entry = struct.pack("<4s6H3L5H2L", b"PK\1\2", 45, 45, 0, 0, 0, 33, zlib.crc32(data), 5, 5, *lengths) + name + extra
+    start = len(local_head + data)
+    content = local_head + data + entry + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, len(entry), start, 0)
+    path: Path = tmp_path / "a.zip"
+    path.write_bytes(content)
+    with io.BytesIO(content) if in_memory else path.open("rb") as stream, pytest.raises(UploadNotAllowed) as refused:
+        judging.judge([Archive()], "a.zip", stream)
+    assert refused.value.code == "archive_broken"

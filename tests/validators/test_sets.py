@@ -232,6 +232,38 @@ class TestSettings:
                 files.put(b"x", "a.txt")
             assert not files.exists("a.txt")
 
+    def test_it_may_read_in_every_way_also_on_a_set_with_a_limit(self, app: Flask) -> None:
+        seen: list[bytes] = []
+
+        def read_into(candidate: Candidate) -> None:
+            buffer = bytearray(100)
+            seen.append(bytes(buffer[: cast("io.BytesIO", candidate.stream).readinto(buffer)]))
+            candidate.stream.seek(1000)
+            assert candidate.stream.read() == b""
+
+        files = made_set(app, VALIDATORS=[read_into], MAX_SIZE=100)
+        with app.app_context():
+            files.put(b"content", "a.txt")
+            files.check(FileStorage(io.BytesIO(b"content"), "a.txt"))
+        assert seen == [b"content"] * 2
+
+    def test_what_it_saw_is_what_is_copied_from_another_set(self, app: Flask) -> None:
+        others = made_set(app)
+
+        def change_it(candidate: Candidate) -> None:
+            if candidate.stream.read() != b"harmless":
+                raise UploadNotAllowed
+            others.put(b"something else", "a.txt", on_conflict="overwrite")
+
+        files = UploadSet("guarded", ALL, validators=[change_it])
+        app.config["UPLOADED_GUARDED_BACKEND"] = "memory"
+        configure_uploads(app, files)
+        with app.app_context():
+            others.put(b"harmless", "a.txt")
+            others.copy_to(files, "a.txt")
+            with files.open("a.txt") as stream:
+                assert stream.read() == b"harmless"
+
 
 def refuse_all(candidate: Candidate) -> None:
     raise UploadNotAllowed("Nothing comes in.", code="nothing")

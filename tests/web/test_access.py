@@ -109,7 +109,7 @@ class TestAuthorize:
         assert "Set-Cookie" not in answer.headers
 
     def test_its_links_warn_nobody(self, app: Flask, caplog: pytest.LogCaptureFixture) -> None:
-        files = guarded(app, ACCESS="private")
+        files = guarded(app, ACCESS="private", MAX_SIZE="1 MB")
         with app.test_request_context():
             files.url("ada/a.txt")
         assert caplog.text == ""
@@ -194,6 +194,7 @@ class TestNeighbours:
             UPLOADED_PUBLIC_SERVE=True,
             UPLOADED_INNER_DEST=tmp_path / "a" / "b",
             UPLOADED_BESIDE_DEST=tmp_path / "ab",
+            MAX_CONTENT_LENGTH=1_000_000,
         )
         configure_uploads(app, sets)
         assert [record.getMessage() for record in caplog.records] == [

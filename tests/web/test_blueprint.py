@@ -173,7 +173,7 @@ class TestHiding:
         assert b"UPLOADED_FILES_SERVE" in answer.data
 
     def test_the_first_link_that_will_not_work_warns_once(self, app: Flask, caplog: pytest.LogCaptureFixture) -> None:
-        files = served(app, MemoryBackend(), SERVE=False)
+        files = served(app, MemoryBackend(), SERVE=False, MAX_SIZE="1 MB")
         with app.test_request_context():
             urls = [files.url("a.txt") for _ in range(3)]
         assert urls == ["http://localhost/_uploads/files/a.txt"] * 3

@@ -109,6 +109,23 @@ class SupportsStreaming(Protocol):
 
 
 @runtime_checkable
+class SupportsSpooling(Protocol):
+    """Can keep what arrives where it will be stored, so that storing it does not copy it."""
+
+    def open_spool(self) -> BinaryIO:
+        """Return an empty temporary file of this backend, to write, to read and to give to its `Backend.save`.
+
+        `save` takes over what was written, without a copy where it can; the caller still closes the file, and may read
+        and save it again before. A file that is closed without being saved leaves nothing.
+
+        What is saved never changes with it: writing to a file that was taken over raises `io.UnsupportedOperation`,
+        and what is saved from one file several times are independent files. It opens where the backend cannot be
+        reached, too; that is told by `save`.
+        """
+        ...
+
+
+@runtime_checkable
 class SupportsBatchDelete(Protocol):
     """Can remove many files at once."""
 
@@ -228,6 +245,7 @@ class Capabilities:
     sweep: SupportsSweep | None = None
     snapshot: SupportsSnapshot | None = None
     streaming: SupportsStreaming | None = None
+    spooling: SupportsSpooling | None = None
     batch_delete: SupportsBatchDelete | None = None
     signing: SupportsSigning | None = None
     direct_upload: SupportsDirectUpload | None = None
@@ -280,6 +298,7 @@ _MEMBERS = {
     "sweep": _members(SupportsSweep),
     "snapshot": _members(SupportsSnapshot),
     "streaming": _members(SupportsStreaming),
+    "spooling": _members(SupportsSpooling),
     "batch_delete": _members(SupportsBatchDelete),
     "signing": _members(SupportsSigning),
     "direct_upload": _members(SupportsDirectUpload),

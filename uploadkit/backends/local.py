@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
-from dataclasses import replace
 from datetime import timedelta
 from typing import BinaryIO, cast
 
@@ -20,11 +19,12 @@ from ..exceptions import (
     InvalidKeyError,
     NotFoundError,
 )
-from ..filetypes import content_type_for
+from ..heldfile import HeldFile
 from ..keys import check_key, segments, split
 from ..models import FileInfo, SaveOptions
 from ..streams import Tally, chunks, rewind, window
 from ._local import attributes
+from ._local.adopting import AdoptedFile, NotAdopted, adoptable, adopted_checksum, copy_held
 from ._local.errors import BACKEND, translating
 from ._local.folders import (
     READ,
@@ -92,16 +92,19 @@ class LocalBackend:
                 folder, name = _enter(stack, root, key)
                 if not options.overwrite and folder.exists(name):
                     raise self._exists(key)
+                held = adoptable(stream, folder)
+            if held is not None:
+                checksum = adopted_checksum(held, Tally(options, key, self.name, self._checksum))
+                with suppress(NotAdopted):
+                    return self._store(AdoptedFile(held, root), folder, name, key, root, options, checksum)
+            with translating("save", key):
                 staged = stage(root, folder, overwrite=options.overwrite)
             stack.callback(staged.discard)
             checksum = self._write(staged, key, stream, options)
-            with translating("save", key):
-                kept = replace(attributes.Attributes.of(key, options), checksum=checksum, modified=_stamp(staged.fd))
-                with attributes.kept(staged.fd, key, kept, root):
-                    info = self._info(staged.fd, key, attributes.read(staged.fd, key, root))
-                    _flush(staged, fsync=self._policy.fsync)
-                    self._publish(staged, folder, name, key, root, overwrite=options.overwrite)
-        return info
+            return self._store(staged, folder, name, key, root, options, checksum)
+
+    def open_spool(self) -> BinaryIO:
+        return cast("BinaryIO", HeldFile(self._stage_spool, self._checksum))
 
     def open(self, key: str) -> BinaryIO:
         with self._opened(key) as (fd, _):
@@ -175,11 +178,43 @@ class LocalBackend:
     def _write(self, staged: StagedFile, key: str, stream: BinaryIO, options: SaveOptions) -> str | None:
         """Write the whole stream; return its checksum. What the stream itself raises is not ours to translate."""
         tally = Tally(options, key, self.name, self._checksum)
-        for chunk in chunks(stream):
+        copied = copy_held(stream, staged.fd, tally)
+        for chunk in () if copied else chunks(stream):
             tally.add(chunk)
             with translating("save", key):
                 _write_whole(staged.fd, chunk)
         return tally.finish()
+
+    def _store(
+        self,
+        staged: StagedFile,
+        folder: Folder,
+        name: str,
+        key: str,
+        root: Folder,
+        options: SaveOptions,
+        checksum: str | None,
+    ) -> FileInfo:
+        """Give a whole file its attributes, flush it and publish it."""
+        with translating("save", key):
+            wanted = attributes.Attributes.of(key, options, checksum, _stamp(staged.fd))
+            with attributes.kept(staged.fd, key, wanted, root) as kept:
+                info = self._info(staged.fd, key, kept)
+                self._flush(staged)
+                self._publish(staged, folder, name, key, root, overwrite=options.overwrite)
+        return info
+
+    def _flush(self, staged: StagedFile) -> None:
+        """Learn of every failed write before the file is published."""
+        staged.settle(self._policy.file_mode)
+        if self._policy.fsync:
+            sync_file(staged.fd)
+        else:
+            os.close(os.dup(staged.fd))  # network file systems tell it when any descriptor is closed
+
+    def _stage_spool(self) -> StagedFile:
+        with self._root_folder(create=True) as root:
+            return stage(root, root, overwrite=False)
 
     def _publish(
         self, staged: StagedFile, folder: Folder, name: str, key: str, root: Folder, *, overwrite: bool
@@ -249,9 +284,10 @@ class LocalBackend:
 
     def _info(self, fd: int, key: str, kept: attributes.Attributes) -> FileInfo:
         found = os.fstat(fd)
-        return replace(
-            file_info(key, found),
-            content_type=kept.content_type or content_type_for(key),
+        return file_info(
+            key,
+            found,
+            content_type=kept.content_type,
             checksum=kept.checksum if kept.modified == found.st_mtime_ns else None,
             content_disposition=kept.content_disposition,
             cache_control=kept.cache_control,
@@ -285,15 +321,6 @@ def _stamp(fd: int) -> int:
         with suppress(OSError):
             os.utime(fd, ns=(now, now))
     return os.fstat(fd).st_mtime_ns
-
-
-def _flush(staged: StagedFile, *, fsync: bool) -> None:
-    """Learn of every failed write before the file is published."""
-    staged.settle()
-    if fsync:
-        sync_file(staged.fd)
-    else:
-        os.close(os.dup(staged.fd))  # network file systems tell it when any descriptor is closed
 
 
 def _write_whole(fd: int, chunk: bytes) -> None:

@@ -18,6 +18,7 @@ from .checks_reading import READING
 from .checks_saving import SAVING
 from .checks_signing import SIGNING
 from .checks_snapshots import SNAPSHOTS
+from .checks_spooling import SPOOLING
 from .checks_streaming import STREAMING
 from .gaps import check_gaps, run_check
 from .subject import BackendMaker, Check, NotShown, Subject
@@ -26,7 +27,7 @@ from .subject import BackendMaker, Check, NotShown, Subject
 CHECKS: tuple[Check, ...] = tuple(
     Check.of(function)
     for function in (
-        *(*SAVING, *READING, *POWERS, *SNAPSHOTS, *STREAMING, *RACES),
+        *(*SAVING, *READING, *POWERS, *SNAPSHOTS, *STREAMING, *SPOOLING, *RACES),
         *(*MULTIPART, *COMPLETION),
         *(*SIGNING, *DOWNLOADS, *DIRECT, *FORMS, *PRESIGNED_PARTS),
     )

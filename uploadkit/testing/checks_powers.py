@@ -225,6 +225,7 @@ def _calls() -> Mapping[str, Mapping[str, tuple[object, ...]]]:
         "sweep": {"sweep": ()},
         "snapshot": {"open_snapshot": ("a",)},
         "streaming": {"open_stream": ("a",)},
+        "spooling": {"open_spool": ()},
         "batch_delete": {"delete_many": (["a"],)},
         "signing": {"signed_url": ("a", 60)},
         "direct_upload": {"presign_upload": ("a", UploadPolicy(1, 1), 60)},

@@ -34,12 +34,12 @@ class SafeSvg:
     Keep serving SVG as a download or from an origin of its own all the same. An image that repeats parts of itself
     many times over can still take long to draw.
 
-    :param max_bytes: The greatest length: bytes, or text such as ``"5 MB"``. All of it is read into memory; a
+    :param max_bytes: The greatest length: bytes, or text such as ``"2 MB"``. All of it is read into memory; a
         file made for it takes up to twenty times as much, and a second, while it is judged.
     :raises ValueError: if it is no size.
     """
 
-    max_bytes: int | str = "5 MB"
+    max_bytes: int | str = "2 MB"
     head_only: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

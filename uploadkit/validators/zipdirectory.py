@@ -6,6 +6,7 @@ does not look at the headers before the files; tools that do look there would un
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import zlib
@@ -209,6 +210,9 @@ def _data_start(stream: BinaryIO, start: int, name: bytes, said: tuple[int, ...]
 
 
 def _read(stream: BinaryIO, start: int, length: int) -> bytes:
+    stream.seek(0, io.SEEK_END)
+    if start + length > stream.tell():  # some numbers are too large to go to
+        raise BrokenZipError
     stream.seek(start)
     data = stream.read(length)
     if len(data) != length:

@@ -44,7 +44,7 @@ class Attributes:
     modified: int = 0
 
     @classmethod
-    def of(cls, key: str, options: SaveOptions) -> Attributes:
+    def of(cls, key: str, options: SaveOptions, checksum: str | None = None, modified: int = 0) -> Attributes:
         """Take from ``options`` what the key does not tell anyway."""
         usual = options.content_type == content_type_for(key)
         return cls(
@@ -52,6 +52,8 @@ class Attributes:
             content_disposition=options.content_disposition,
             cache_control=options.cache_control,
             metadata=dict(options.metadata),
+            checksum=checksum,
+            modified=modified,
         )
 
     def asked_for(self) -> bool:
@@ -74,18 +76,21 @@ class Attributes:
 
 
 @contextmanager
-def kept(fd: int, key: str, attributes: Attributes, root: Folder) -> Iterator[None]:
-    """Keep ``attributes`` for an open file that is published inside; if it is not, nothing stays."""
+def kept(fd: int, key: str, attributes: Attributes, root: Folder) -> Iterator[Attributes]:
+    """Keep ``attributes`` for an open file that is published inside; if it is not, nothing stays.
+
+    Yield what `read` will find: nothing, where a checksum alone would need a file of its own.
+    """
     data = attributes.dumps()
     if _write_xattr(fd, data):
-        yield
+        yield attributes
         return
     number = os.fstat(fd).st_ino
     remove(number, key, root)  # of an earlier file that had the same number
     try:
         if attributes.asked_for():
             _write_sidecar(number, key, data, root)
-        yield
+        yield attributes if attributes.asked_for() else Attributes()
     except DurabilityUncertainError:  # it was published
         raise
     except BaseException:

@@ -14,8 +14,7 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...exceptions import BackendError, InvalidKeyError
 from .errors import BACKEND
@@ -29,13 +28,10 @@ READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
 _NUMBER_ONLY = getattr(os, "O_PATH", 0)
 _LINK_AS_IS: dict[str, Any] = {"follow_symlinks": False} if os.link in os.supports_follow_symlinks else {}
 #: Names that mean something else to Windows: other drives, streams of a file, devices, the same file without the dot.
-_ODD_ON_WINDOWS = re.compile(
-    r'[<>:"|?*]|[. ]$|^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\.|$)', re.IGNORECASE
-)
+_ODD_ON_WINDOWS = r'[<>:"|?*]|[. ]$|^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\.|$)'
 
 
-@dataclass(frozen=True)
-class Policy:
+class Policy(NamedTuple):
     """How files and folders are made: their permission bits (None leaves them to the umask), flushed or not."""
 
     file_mode: int | None = None
@@ -54,6 +50,10 @@ class Folder:
     def close(self) -> None:
         if self.fd is not None:
             close_quietly(self.fd)
+
+    def device(self) -> int:
+        """Return the number of the device that this folder lies on."""
+        return os.stat(self.path if self.fd is None else self.fd).st_dev
 
     def open(self, name: str, flags: int, mode: int = 0o600) -> int:
         path, where = self._at(name)
@@ -198,7 +198,7 @@ def close_quietly(fd: int) -> None:
 
 def refuse_odd_on_windows(name: str) -> None:
     """Refuse a segment that Windows would not take for a plain name."""
-    if _ODD_ON_WINDOWS.search(name):
+    if re.search(_ODD_ON_WINDOWS, name, re.IGNORECASE):
         raise InvalidKeyError(f"Windows cannot have a file {name!r}.", backend=BACKEND)
 
 
@@ -206,11 +206,13 @@ def refuse_odd_on_windows(name: str) -> None:
 def opened_root(root: str, policy: Policy, *, create: bool = False) -> Iterator[Folder]:
     """Open the destination itself, which may be a link: the administrator chose it."""
     try:
-        if create and not os.path.isdir(root):
+        try:
+            fd = _open_root(root)
+        except FileNotFoundError:
+            if not create:
+                raise
             _make_root(root, policy)
-        if not stat.S_ISDIR(os.stat(root).st_mode):
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        fd = os.open(root, os.O_RDONLY | _DIRECTORY) if HAS_DIR_FD else None
+            fd = _open_root(root)
     except NotADirectoryError as error:
         raise BackendError("The destination of the local backend is not a folder.", backend=BACKEND) from error
     folder = Folder(root, fd, policy)
@@ -220,11 +222,20 @@ def opened_root(root: str, policy: Policy, *, create: bool = False) -> Iterator[
         folder.close()
 
 
+def _open_root(root: str) -> int | None:
+    """Open the destination; where folders have no descriptors, look for it."""
+    if HAS_DIR_FD:
+        return os.open(root, os.O_RDONLY | _DIRECTORY)
+    if not stat.S_ISDIR(os.stat(root).st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    return None
+
+
 def _make_root(root: str, policy: Policy) -> None:
     """Make the destination and what is missing above it, each flushed to disk; the mode is the destination's only."""
     above = os.path.dirname(root)
     if above != root and not os.path.isdir(above):
-        _make_root(above, replace(policy, folder_mode=None))
+        _make_root(above, policy._replace(folder_mode=None))
     try:
         os.mkdir(root, 0o777 if policy.folder_mode is None else policy.folder_mode)
     except FileExistsError:  # another process was faster, or it is no folder, which opening it tells

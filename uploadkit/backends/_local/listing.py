@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from ...exceptions import InvalidKeyError
 from ...filetypes import content_type_for
@@ -33,14 +34,15 @@ def list_below(root: Folder, prefix: str) -> Iterator[FileInfo]:
     return _list_folder(root, folder, prefix)
 
 
-def file_info(key: str, found: os.stat_result) -> FileInfo:
-    """Return what a stat tells of a file."""
+def file_info(key: str, found: os.stat_result, content_type: str | None = None, **kept: Any) -> FileInfo:
+    """Return what a stat tells of a file, and what is kept beside it: further fields of `FileInfo`."""
     return FileInfo(
         key=key,
         size=found.st_size,
-        content_type=content_type_for(key),
+        content_type=content_type or content_type_for(key),
         last_modified=_time_of(found.st_mtime),
         etag=f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}",
+        **kept,
     )
 
 

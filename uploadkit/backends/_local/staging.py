@@ -11,10 +11,10 @@ To overwrite, a temporary name is renamed over the old one.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import logging
 import os
+import stat
 import sys
 from contextlib import ExitStack, suppress
 from typing import Protocol
@@ -54,8 +54,8 @@ class StagedFile(Protocol):
 
     fd: int
 
-    def settle(self) -> None:
-        """Give it the mode that it is to have: the last change before it is flushed."""
+    def settle(self, mode: int | None) -> None:
+        """Give it its permission bits, None for those of the umask: the last change before it is flushed."""
         ...
 
     def publish(self, folder: Folder, name: str, *, overwrite: bool) -> None:
@@ -82,12 +82,17 @@ class UnnamedFile:
     """A file without a name: the kernel forgets it when it is closed unpublished."""
 
     def __init__(self, folder: Folder) -> None:
-        self._mode = folder.policy.file_mode
-        self.fd = os.open(".", _O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o666, dir_fd=folder.fd)
+        self.fd = os.open(".", _O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o666, dir_fd=folder.fd)
+        #: On some file systems that of the files is another one.
+        self.folder_device = folder.device()
+        self._own_mode: int | None = None
 
-    def settle(self) -> None:
-        if self._mode is not None:
-            os.fchmod(self.fd, self._mode)
+    def settle(self, mode: int | None) -> None:
+        if mode is not None and self._own_mode is None:
+            self._own_mode = stat.S_IMODE(os.fstat(self.fd).st_mode)  # for the next one who asks for it
+        wanted = self._own_mode if mode is None else mode
+        if wanted is not None:
+            os.fchmod(self.fd, wanted)
 
     def publish(self, folder: Folder, name: str, *, overwrite: bool) -> None:
         # With dst_dir_fd Python calls linkat(2) with AT_SYMLINK_FOLLOW; without, link(2), which does not follow.
@@ -105,23 +110,24 @@ class NamedFile:
         self._stack = ExitStack()
         try:
             self._temporary = self._stack.enter_context(opened_below(root, TEMPORARY_FOLDER, create=True))
-            self._create(root.policy.file_mode)
+            self.folder_device = self._temporary.device()
+            self._create()
         except BaseException:
             self._stack.close()
             raise
 
-    def _create(self, mode: int | None) -> None:
+    def _create(self) -> None:
         self.fd = -1
         self._stack.callback(self._forget)  # before it is made, so that no interruption comes between
         self._stack.callback(self._close)
         self.fd = self._temporary.open(self._name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         # The kernel has applied the umask, which cannot be read without changing it for every thread.
-        self._mode = (os.fstat(self.fd).st_mode & 0o7777) if mode is None else mode
+        self._own_mode = stat.S_IMODE(os.fstat(self.fd).st_mode)
         self._chmod(0o600)
         lock(self.fd)
 
-    def settle(self) -> None:
-        self._chmod(self._mode)
+    def settle(self, mode: int | None) -> None:
+        self._chmod(self._own_mode if mode is None else mode)
 
     def publish(self, folder: Folder, name: str, *, overwrite: bool) -> None:
         if sys.platform == "win32":
@@ -205,6 +211,10 @@ def rename_exclusively(source: Folder, name: str, target: Folder, new_name: str)
 
 def _rename_call(source: Folder, name: str, target: Folder, new_name: str) -> int:
     """Call the C library; return 0 or the errno."""
+    try:
+        import ctypes  # late: it takes as long as the rest of the backend, and few file systems need it
+    except ImportError:  # Python was built without it, or descriptors have run out
+        return errno.ENOSYS
     libc = ctypes.CDLL(None, use_errno=True)
     call, flag = ("renameatx_np", _RENAME_EXCL) if sys.platform == "darwin" else ("renameat2", _RENAME_NOREPLACE)
     rename = getattr(libc, call, None)

@@ -38,7 +38,7 @@ def cut(head: bytearray, stream: BinaryIO, sizes: Iterator[int], key: str) -> It
 
     Of all that was read, nothing but the part that was yielded last is kept.
 
-    :param head: Not longer than the first part and one byte.
+    :param head: Not longer than the first part and one byte. It is emptied.
     :param key: For the error.
     :raises BackendError: if the stream is longer than all parts together.
     """
@@ -47,6 +47,7 @@ def cut(head: bytearray, stream: BinaryIO, sizes: Iterator[int], key: str) -> It
         part = bytearray(size)  # at once: what grows step by step leaves holes in the process's memory
         length = _fill(part, rest, stream)
         rest = rest[size:]
+        head.clear()  # the callers hold it to the end
         del part[length:]
         if part:
             yield part

@@ -1,0 +1,1 @@
+"""Forms: multipart/form-data bodies, parsed with few copies of the bytes."""
