@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from werkzeug.datastructures import FileStorage
 
-from . import operations, saving
+from . import operations
 from .backends.protocol import Backend
 from .borrowing import borrowed
 from .deciding import decided
@@ -19,6 +19,7 @@ from .exceptions import ConfigError, InvalidKeyError, NotFoundError, Preconditio
 from .keys import file_key, is_hidden, join, split
 from .models import FileInfo
 from .pending import pending_keys, unlocated
+from .placing import check_policy, place
 from .reporting import event_of
 from .settings import OnConflict, SetSettings
 from .signals import send, upload_refused, upload_released
@@ -99,7 +100,7 @@ class PendingFiles:
         :raises AlreadyExistsError: if the name is taken and ``on_conflict`` is ``"error"``.
         """
         began = perf_counter()
-        policy = saving.check_policy(on_conflict or self._settings.on_conflict)
+        policy = check_policy(on_conflict or self._settings.on_conflict)
         key, info = self._looked_at(name, etag)
         with unlocated(self._settings), decided(self._backend, info):
             released = self._already_there(key, info) or self._placed(key, info, policy)
@@ -175,7 +176,7 @@ class PendingFiles:
         target, judges = Target(*split(key)), is_overridden(self._rules.file_allowed)
         with self._backend.open(info.key) if judges else nullcontext() as stream:
             storage = FileStorage(stream, target.basename)
-            return saving.place(self._rules, storage, target, policy, action)
+            return place(self._rules, storage, target, policy, action)
 
     def _already_there(self, key: str, info: FileInfo) -> FileInfo | None:
         """Return the released file of the same content, where files are named after their content; forget ours."""

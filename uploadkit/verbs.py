@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,167 +12,28 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from werkzeug.datastructures import FileStorage
 
-from . import operations, saving
-from .bodies import announced_length
+from . import operations
 from .borrowing import borrowed
 from .exceptions import InvalidKeyError, NotFoundError
 from .filetypes import extension
 from .judging import judge
 from .keys import check_key, is_hidden, join
-from .linkverbs import LinkVerbs
-from .models import FileInfo, SaveOptions
+from .models import FileInfo
+from .placing import arrived, check_policy, place
 from .quarantine import PendingFiles
 from .remotepath import RemotePath
-from .reporting import report_deleted, reporting
-from .saving import Request, Source
+from .reporting import report_deleted
+from .savingverbs import SavingVerbs
 from .settings import OnConflict
 from .signals import is_heeded, upload_deleted
-from .targets import Target, is_overridden, named_target, read_folder, require_filename, split_name
+from .targets import Target, is_overridden, named_target
 
 if TYPE_CHECKING:
     from .backends.protocol import Backend
 
 
-class FileVerbs(LinkVerbs):
+class FileVerbs(SavingVerbs):
     """What can be done with the files of a set. Filenames are ``/``-separated and relative to the set."""
-
-    def save(
-        self,
-        storage: FileStorage,
-        folder: str | os.PathLike[str] | None = None,
-        name: str | None = None,
-        *,
-        on_conflict: OnConflict | None = None,
-    ) -> str:
-        """Store a form's file and return the filename it got, folder included.
-
-        The whole file is stored, wherever its stream stands, and the stream is left open.
-
-        :param storage: The file, from ``request.files``.
-        :param folder: The folder in the set; segments are cleaned one by one.
-        :param name: The name to store it under, instead of the visitor's; a dot at the end asks for the visitor's
-            extension (``"42."``), and it may begin with a folder.
-        :param on_conflict: What to do if the name is taken; None means as the set is configured.
-        :raises UploadNotAllowed: if the file is refused; ``reason`` can be shown to the visitor.
-        :raises BackendError: if it could not be stored; nothing is left of it.
-        :raises TypeError: if ``storage`` is no `FileStorage`.
-        """
-        if not isinstance(storage, FileStorage):
-            raise TypeError("storage must be a werkzeug.FileStorage; put() takes bytes, streams and paths")
-        with reporting(self._rules, storage) as report:
-            require_filename(storage)
-            wanted = Request(self._folder(folder), name, on_conflict)
-            return self._shown(report.saved(saving.save(self._rules, storage, wanted))).key
-
-    def check(
-        self, storage: FileStorage, folder: str | os.PathLike[str] | None = None, name: str | None = None
-    ) -> None:
-        """Refuse a form's file that `save` would refuse; store nothing, and leave the stream at its start.
-
-        :param storage: The file, from ``request.files``.
-        :param folder: As for `save`.
-        :param name: As for `save`.
-        :raises UploadNotAllowed: if the file is refused; ``reason`` can be shown to the visitor.
-        :raises ValueError: if the stream cannot be read twice; those of forms can.
-        :raises TypeError: if ``storage`` is no `FileStorage`.
-        """
-        if not isinstance(storage, FileStorage):
-            raise TypeError("storage must be a werkzeug.FileStorage")
-        with reporting(self._rules, storage):
-            require_filename(storage)
-            saving.check(self._rules, storage, Request(self._folder(folder), name))
-
-    def put(
-        self,
-        source: Source,
-        name: str,
-        folder: str | os.PathLike[str] | None = None,
-        *,
-        on_conflict: OnConflict | None = None,
-        content_type: str | None = None,
-        content_disposition: str | None = None,
-        cache_control: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-        checksum: str | None = None,
-        size: int | None = None,
-    ) -> FileInfo:
-        """Store bytes, a binary stream or a file of this machine, and return what was stored.
-
-        The same rules hold as for a form's file called ``name``.
-
-        :param source: Bytes, a binary stream (a seekable one is read from its start; it is left open), a path, or a
-            `FileStorage`.
-        :param name: What the file is called; it may begin with a folder.
-        :param folder: The folder in the set.
-        :param on_conflict: What to do if the name is taken; None means as the set is configured.
-        :param content_type: The media type; None means by the extension.
-        :param content_disposition: The ``Content-Disposition`` to keep with it.
-        :param cache_control: The ``Cache-Control`` to keep with it.
-        :param metadata: Small words to keep with it (see `SaveOptions`).
-        :param checksum: ``"sha256:<hex>"`` of the bytes, if known; other bytes are refused.
-        :param size: The length in bytes, if known; another length is refused.
-        :raises UploadNotAllowed: if the set's rules refuse it.
-        :raises BackendError: if it could not be stored; nothing is left of it.
-        """
-        options = SaveOptions(content_type, content_disposition, cache_control, metadata or {}, checksum, size)
-        name_folder, leaf = split_name(name)
-        with saving.as_storage(source, leaf) as storage, reporting(self._rules, storage) as report:
-            own_folder = read_folder(name_folder, self._rules.config.settings.names)
-            wanted = Request(join(self._folder(folder), own_folder), None, on_conflict, options)
-            return self._shown(report.saved(saving.save(self._rules, storage, wanted)))
-
-    def save_stream(
-        self,
-        stream: BinaryIO,
-        name: str,
-        length: int | None = None,
-        folder: str | os.PathLike[str] | None = None,
-        *,
-        on_conflict: OnConflict | None = None,
-        content_type: str | None = None,
-        content_disposition: str | None = None,
-        cache_control: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-        checksum: str | None = None,
-    ) -> FileInfo:
-        """Store a stream while it is arriving, such as ``request.stream``, and return what was stored.
-
-        As `put`, but a backend that can send the bytes on at once (S3, Google Cloud Storage) does so: nothing waits in
-        a temporary file. Under ``"rename"`` and ``"unique"`` the name then has a random word in it, for the file could
-        not be sent again under another one. With ``NAMING = "sha256"``, and with validators that want to see the whole
-        file, it does wait.
-
-        :param stream: A binary stream, read once.
-        :param length: How many bytes it has to bring; None means the ``Content-Length`` of the current request if it
-            is the body of that, else any number. Give it where it is known: some servers show a body that was cut off
-            as one that has ended.
-        :raises UploadNotAllowed: if the set's rules refuse it; the rest of it was not read.
-        :raises IntegrityError: if it is shorter or longer than ``length``; nothing is left of it.
-        :raises ClientDisconnected: (Werkzeug's, 400) if the visitor went away; nothing is left of it.
-        :raises LengthRequired: (Werkzeug's, 411) if it is a body of which the server does not tell where it ends.
-        :raises BackendError: if it could not be stored; nothing is left of it.
-        """
-        size = announced_length(stream) if length is None else length
-        options = SaveOptions(content_type, content_disposition, cache_control, metadata or {}, checksum, size)
-        name_folder, leaf = split_name(name)
-        with saving.as_storage(stream, leaf) as storage, reporting(self._rules, storage) as report:
-            self._rules.config.settings.require_size(size)
-            own_folder = read_folder(name_folder, self._rules.config.settings.names)
-            wanted = Request(join(self._folder(folder), own_folder), None, on_conflict, options, streamed=True)
-            return self._shown(report.saved(saving.save(self._rules, storage, wanted)))
-
-    def _receive(
-        self,
-        storage: FileStorage,
-        folder: str | os.PathLike[str] | None,
-        name: str | None,
-        on_conflict: OnConflict | None,
-    ) -> FileInfo:
-        """Store a form's file that is still arriving; as `save`, and return what was stored."""
-        with reporting(self._rules, storage) as report:
-            require_filename(storage)
-            wanted = Request(self._folder(folder), name, on_conflict, streamed=True)
-            return self._shown(report.saved(saving.save(self._rules, storage, wanted)))
 
     def open(self, name: str, start: int = 0, length: int | None = None) -> BinaryIO:
         """Open a file for reading, or ``length`` bytes of it from ``start``. It is seekable; close it.
@@ -292,7 +153,7 @@ class FileVerbs(LinkVerbs):
 
         def action(new_key: str, overwrite: bool) -> FileInfo:
             options = replace(operations.carried(info, new_key), overwrite=overwrite)
-            return saving.arrived(config, new_key, stream, options)
+            return arrived(config, new_key, stream, options)
 
         with stream:
             config.settings.require_size(info.size)
@@ -337,13 +198,6 @@ class FileVerbs(LinkVerbs):
     def _backend(self) -> Backend:
         return self._rules.config.backend
 
-    def _folder(self, folder: str | os.PathLike[str] | None) -> str:
-        return join(self._prefix, read_folder(folder, self._rules.config.settings.names))
-
-    def _shown(self, info: FileInfo) -> FileInfo:
-        """The same, under the name that this view has for it."""
-        return replace(info, key=info.key[len(self._prefix) + 1 :]) if self._prefix else info
-
     def _to(self, operation: Any, name: str, new_name: str, on_conflict: OnConflict) -> FileInfo:
         key, backend = self._key(name), self._backend
 
@@ -378,4 +232,4 @@ class FileVerbs(LinkVerbs):
             if extension(within.basename) != known_as:
                 self._judge(within.key, content)
             storage = FileStorage(stream, target.basename)
-            return self._shown(saving.place(self._rules, storage, within, saving.check_policy(on_conflict), action))
+            return self._shown(place(self._rules, storage, within, check_policy(on_conflict), action))
