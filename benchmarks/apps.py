@@ -61,12 +61,12 @@ def _sent() -> Any:
     return request.files[FIELD]
 
 
-def _uploadkit(folder: Path, *, fast: bool, fsync: bool) -> Flask:
+def _uploadkit(folder: Path, *, fast: bool, fsync: bool, checksum: str | None = "sha256") -> Flask:
     from uploadkit import IMAGES, UploadSet, configure_uploads
 
     photos = UploadSet("photos", IMAGES)
     app = _app(lambda: photos.save(_sent()))
-    app.config.update(UPLOADED_PHOTOS_DEST=str(folder), UPLOADED_PHOTOS_OPTIONS={"fsync": fsync})
+    app.config.update(UPLOADED_PHOTOS_DEST=str(folder), UPLOADED_PHOTOS_OPTIONS={"fsync": fsync, "checksum": checksum})
     app.config.update(fast_forms(on=fast))
     configure_uploads(app, photos)
     return app
@@ -185,6 +185,7 @@ def empty(folder: Path) -> None:
 
 
 FAST, FAST_UNSYNCED = "uploadkit", "uploadkit, fsync off"
+FAST_UNHASHED, FAST_UNSYNCED_UNHASHED = "uploadkit, no checksum", "uploadkit, fsync off, no checksum"
 PLAIN, PLAIN_UNSYNCED = "uploadkit, FAST_FORMS off", "uploadkit, FAST_FORMS off, fsync off"
 REUPLOADED, REUPLOADED_SYNCED = "Flask-Reuploaded", "Flask-Reuploaded + fsync"
 FLASK_STORAGE, COPY, COPY_SYNCED = "flask-storage", "copy of the body", "copy of the body + fsync"
@@ -194,6 +195,8 @@ SAVED_PLAIN_FORM = "uploadkit save, FAST_FORMS off"
 APPS: dict[str, MakeApp] = {
     FAST: partial(_uploadkit, fast=True, fsync=True),
     FAST_UNSYNCED: partial(_uploadkit, fast=True, fsync=False),
+    FAST_UNHASHED: partial(_uploadkit, fast=True, fsync=True, checksum=None),
+    FAST_UNSYNCED_UNHASHED: partial(_uploadkit, fast=True, fsync=False, checksum=None),
     PLAIN: partial(_uploadkit, fast=False, fsync=True),
     PLAIN_UNSYNCED: partial(_uploadkit, fast=False, fsync=False),
     REUPLOADED: partial(_reuploaded, fsync=False),

@@ -9,6 +9,8 @@ from benchmarks.harness.posting import IN_PROCESS, SERVERS, poster
 NAMES = (
     apps.FAST,
     apps.FAST_UNSYNCED,
+    apps.FAST_UNHASHED,
+    apps.FAST_UNSYNCED_UNHASHED,
     apps.PLAIN,
     apps.PLAIN_UNSYNCED,
     apps.REUPLOADED,
@@ -26,8 +28,12 @@ SMALL_GOALS = (
 LONG_GOALS = (
     Goal(apps.FAST_UNSYNCED, "cpu", 0.42, apps.REUPLOADED),
     Goal(apps.FAST_UNSYNCED, "cpu", 1.35, apps.COPY),
+    Goal(apps.FAST_UNSYNCED_UNHASHED, "cpu", 0.42, apps.REUPLOADED),
+    Goal(apps.FAST_UNSYNCED_UNHASHED, "cpu", 1.35, apps.COPY),
     Goal(apps.FAST, "cpu", 0.42, apps.REUPLOADED_SYNCED),
     Goal(apps.FAST, "cpu", 1.35, apps.COPY_SYNCED),
+    Goal(apps.FAST_UNHASHED, "cpu", 0.42, apps.REUPLOADED_SYNCED),
+    Goal(apps.FAST_UNHASHED, "cpu", 1.35, apps.COPY_SYNCED),
 )
 #: Every byte once, and one in a hundred for what goes with it.
 ONCE = 1.01
