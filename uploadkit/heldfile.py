@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from .digests import Digest, new_digest
 from .exceptions import BackendError
@@ -48,20 +49,34 @@ class HeldFile(io.BufferedIOBase):
         self._open_place = open_place
         self._algorithm = algorithm
         self._memory_size = memory_size
-        self._file: io.BytesIO | io.BufferedRandom = io.BytesIO()
+        self._content: io.BytesIO | io.BufferedRandom = io.BytesIO()
         self._place: Place | None = None
         self._size = 0
         self._digest: Digest | None = None
         self._written = False
         self._untouched = True
         self._published_as: tuple[int, int] | None = None
+        self._process = os.getpid()
+        self._claim = threading.Lock()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a held file cannot be copied or pickled; read it")
 
     # What a temporary file offers
 
     @property
-    def name(self) -> int | None:
-        """The number of the file's descriptor; None while it is in memory."""
-        return self._place.fd if self._place is not None else None
+    def name(self) -> None:
+        """None: whoever knew the number of the descriptor could change the file unseen."""
+        return None
+
+    @property
+    def _file(self) -> HeldFile:
+        """The same: some programs take the file out of a `tempfile.SpooledTemporaryFile` by this name."""
+        return self
+
+    @property
+    def _rolled(self) -> bool:
+        return self._place is not None
 
     @property
     def mode(self) -> str:
@@ -83,8 +98,8 @@ class HeldFile(io.BufferedIOBase):
         :raises io.UnsupportedOperation: if the file was taken over by a backend.
         """
         self._require_own()
-        piece = data if isinstance(data, bytes) else bytes(data)
-        if self._place is None and self._file.tell() + len(piece) > self._memory_size:
+        piece = data if isinstance(data, bytes) else bytes(memoryview(data))
+        if self._place is None and self._content.tell() + len(piece) > self._memory_size:
             self.rollover()
         if self._written:
             self._untouched = False
@@ -92,43 +107,42 @@ class HeldFile(io.BufferedIOBase):
             self._size += len(piece)
             if self._digest is not None:
                 self._digest.update(piece)
-        return self._file.write(piece)
+        return self._content.write(piece)
 
     def truncate(self, size: int | None = None, /) -> int:
         self._require_own()
         self._untouched = False
-        return self._file.truncate(size)
+        return self._content.truncate(size)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         self._written = True
-        return self._file.seek(offset, whence)
+        return self._content.seek(offset, whence)
 
     def tell(self) -> int:
-        return self._file.tell()
+        return self._content.tell()
 
     def read(self, size: int | None = -1, /) -> bytes:
         self._written = True
         self.require_unchanged()
-        return self._file.read(size)
+        return self._content.read(size)
 
     def read1(self, size: int = -1, /) -> bytes:
         self._written = True
         self.require_unchanged()
-        return self._file.read1(size)
+        self.flush()  # Python's buffers forget that what was written comes first
+        return self._content.read1(size)
 
     def readline(self, size: int | None = -1, /) -> bytes:
         self._written = True
         self.require_unchanged()
-        return self._file.readline(-1 if size is None else size)
+        return self._content.readline(-1 if size is None else size)
 
     def __iter__(self) -> Iterator[bytes]:
-        self._written = True
-        self.require_unchanged()
-        return iter(self._file)
+        return iter(self.readline, b"")
 
     def flush(self) -> None:
-        if not self._file.closed:
-            self._file.flush()
+        if not self._content.closed:
+            self._content.flush()
 
     def fileno(self) -> int:
         """Return the file's descriptor. Whoever has it can change the file unseen, so no backend takes it over."""
@@ -142,12 +156,12 @@ class HeldFile(io.BufferedIOBase):
     def rollover(self) -> None:
         """Move what is in memory to a file."""
         self._require_open()
-        if isinstance(self._file, io.BytesIO):
+        if isinstance(self._content, io.BytesIO):
             self._place = self._new_place()
-            at, content = self._file.tell(), self._file.getvalue()
-            self._file = io.BufferedRandom(io.FileIO(self._place.fd, "rb+", closefd=False), _BUFFER)
-            self._file.write(content)
-            self._file.seek(at)
+            at, content = self._content.tell(), self._content.getvalue()
+            self._content = io.BufferedRandom(io.FileIO(self._place.fd, "rb+", closefd=False), _BUFFER)
+            self._content.write(content)
+            self._content.seek(at)
             if self._algorithm is not None and self._untouched:
                 self._digest = new_digest(self._algorithm)
                 self._digest.update(content)
@@ -157,9 +171,9 @@ class HeldFile(io.BufferedIOBase):
         if self.closed:
             return
         try:
-            if isinstance(self._file, io.BufferedRandom):
-                self._file.raw.close()  # so that nothing is flushed: nobody will read it
-            self._file.close()
+            if isinstance(self._content, io.BufferedRandom):
+                self._content.raw.close()  # so that nothing is flushed: nobody will read it
+            self._content.close()
         finally:
             if self._place is not None:
                 self._place.discard()
@@ -190,6 +204,17 @@ class HeldFile(io.BufferedIOBase):
             return None
         return self._size, f"{self._algorithm}:{self._digest.hexdigest()}" if self._digest is not None else None
 
+    def claim(self) -> bool:
+        """Let one caller take the file over; return whether it is this one, which has to `unclaim` at the end.
+
+        Others, in other threads and in processes that were forked off, have to copy it.
+        """
+        return os.getpid() == self._process and self._claim.acquire(blocking=False)
+
+    def unclaim(self) -> None:
+        """Let others try, if nobody has taken the file over."""
+        self._claim.release()
+
     def publish(self, publish: Callable[[], None]) -> None:
         """Call what gives the file a name; from then on it is the backend's, also if an interruption comes between.
 
@@ -204,6 +229,7 @@ class HeldFile(io.BufferedIOBase):
             if os.fstat(self.descriptor).st_nlink == found.st_nlink:
                 self._published_as = None
             raise
+        self._become_reader()
 
     def require_unchanged(self) -> None:
         """Refuse to give other bytes than those that arrived: a published file may be changed in its place.
@@ -217,6 +243,16 @@ class HeldFile(io.BufferedIOBase):
                     "The upload was stored without a copy, and the stored file was changed since, so the stream no "
                     "longer has the bytes that arrived. Read it before you change the file, or write a new file."
                 )
+
+    def _become_reader(self) -> None:
+        """Exchange the descriptor for one that can only read: the file is no longer ours to change."""
+        descriptor = self.descriptor
+        with suppress(OSError):  # there is no /proc
+            reader = os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+            try:
+                os.dup2(reader, descriptor, inheritable=False)
+            finally:
+                os.close(reader)
 
     def _require_own(self) -> None:
         self._require_open()
@@ -239,8 +275,8 @@ class _SystemPlace:
     """A temporary file of the system."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - discard() closes it
-        self.fd = self._file.fileno()
+        self._content = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - discard() closes it
+        self.fd = self._content.fileno()
 
     def discard(self) -> None:
-        self._file.close()
+        self._content.close()

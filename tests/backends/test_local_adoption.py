@@ -166,9 +166,10 @@ def test_what_cannot_be_linked_is_copied(
 ) -> None:
     """Another mount or quota of the same device says so only when it is asked."""
     real = os.link
+    assert isinstance(spool, HeldFile)
 
     def link(source: Any, *args: Any, **kwargs: Any) -> None:
-        if source == f"/proc/self/fd/{spool.name}":
+        if source == f"/proc/self/fd/{spool.descriptor}":
             raise OSError(number, os.strerror(number))
         real(source, *args, **kwargs)
 
@@ -292,7 +293,7 @@ def test_a_killed_process_leaves_nothing_of_a_spool(backend: LocalBackend, files
     program = (
         "import os, signal, sys; from uploadkit.backends.local import LocalBackend\n"
         "spool = LocalBackend(sys.argv[1]).open_spool(); spool.write(bytes(2_000_000)); spool.flush()\n"
-        "assert os.fstat(spool.name).st_size == 2_000_000\n"
+        "assert os.fstat(spool.descriptor).st_size == 2_000_000\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     done = subprocess.run([sys.executable, "-c", program, str(files)], check=False)

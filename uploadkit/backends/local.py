@@ -94,6 +94,7 @@ class LocalBackend:
                     raise self._exists(key)
                 held = adoptable(stream, folder)
             if held is not None:
+                stack.callback(held.unclaim)
                 checksum = adopted_checksum(held, Tally(options, key, self.name, self._checksum))
                 with suppress(NotAdopted):
                     return self._store(AdoptedFile(held, root), folder, name, key, root, options, checksum)

@@ -58,3 +58,18 @@ class PartStream(io.RawIOBase):
             self._ended = piece is None
             self._piece, self._at = piece or b"", 0
         return self._at < len(self._piece)
+
+
+class TakenStream(io.RawIOBase):
+    """Stands for the body of a request that `receive` reads: a byte that anybody else took would be missing."""
+
+    def readable(self) -> bool:
+        """Whether it can be read."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Refuse.
+
+        :raises RuntimeError: always.
+        """
+        raise RuntimeError("receive() reads the body of this request; its parts have what belongs to a file.")

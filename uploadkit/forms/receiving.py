@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeAlias, cast
 
@@ -24,12 +25,13 @@ from werkzeug.http import parse_options_header
 from werkzeug.wrappers import Request
 
 from ..bodies import require_visible_end, unwrapped
+from ..exceptions import NotFoundError, PreconditionError
 from ..models import FileInfo
 from ..scoped import ScopedSet
 from ..settings import OnConflict
 from ..targets import is_overridden, split_name
 from ..uploadset import UploadSet
-from .partstream import PartStream
+from .partstream import PartStream, TakenStream
 
 if TYPE_CHECKING:
     from .parts import PartHead
@@ -109,7 +111,8 @@ class IncomingForm:
         self._stream: PartStream | None = None
         self._failure: HTTPException | None = None
         self._undo: list[tuple[AnySet, FileInfo]] = []
-        vars(request).update(form=self.fields, files=MultiDict())  # whoever reads them must not read bytes of ours
+        # Whoever reads them must not read bytes of ours.
+        vars(request).update(form=self.fields, files=MultiDict(), stream=TakenStream())
 
     def __iter__(self) -> IncomingForm:
         return self
@@ -222,10 +225,7 @@ class IncomingForm:
         while self._undo:
             uset, info = self._undo.pop()
             try:
-                if info.pending:
-                    uset.reject(info.key, "The form that it came with failed.", missing_ok=True)
-                else:
-                    uset.delete(info.key, missing_ok=True)
+                _take_back_one(uset, info)
             except Exception:  # noqa: BLE001 - what made the form fail is the error to tell
                 _log.exception("%r of %r came with a form that failed, and could not be deleted", info.key, uset)
 
@@ -297,6 +297,17 @@ class IncomingFile:
         by_hook = policy == "rename" and is_overridden(rules.resolve_conflict)
         by_content = settings.naming == "sha256" and not split_name(name)[1]
         return policy == "overwrite" or by_hook or by_content
+
+
+def _take_back_one(uset: AnySet, info: FileInfo) -> None:
+    """Delete a file, unless somebody has replaced it: what is there then is another one."""
+    if info.pending:
+        with suppress(NotFoundError, PreconditionError):
+            uset.reject(info.key, "The form that it came with failed.", etag=info.etag)
+        return
+    with suppress(NotFoundError):
+        if uset.stat(info.key).etag == info.etag:
+            uset.delete(info.key, missing_ok=True)
 
 
 def _refuse_if_read(request: Request) -> None:

@@ -16,7 +16,7 @@ from ...heldfile import HeldFile
 from ...names import random_word
 from ...streams import Tally, chunks, rewind
 from .folders import Folder, opened_below
-from .staging import TEMPORARY_FOLDER, TEMPORARY_PREFIX, NamedFile, UnnamedFile, lock
+from .staging import TEMPORARY_FOLDER, TEMPORARY_PREFIX, NamedFile, UnnamedFile, lock, unlock
 
 _LARGEST_COPY = 1 << 30
 
@@ -26,11 +26,20 @@ class NotAdopted(Exception):
 
 
 def adoptable(stream: BinaryIO, folder: Folder) -> HeldFile | None:
-    """Return the held file that ``stream`` is, if it can be linked into ``folder``; all of it is in the file then."""
+    """Return the held file that ``stream`` is, claimed, if it can be linked into ``folder``.
+
+    All of it is in the file then. It cannot be linked if files that are made in ``folder`` get another group or other
+    permissions than those of the folder where it was made.
+    """
     if not isinstance(stream, HeldFile) or sys.platform == "win32":  # which cannot rename what is open
         return None
     place = stream.place
-    if not isinstance(place, (UnnamedFile, NamedFile)) or place.folder_device != folder.device():
+    if not isinstance(place, (UnnamedFile, NamedFile)) or place.handed_down != folder.handed_down():
+        return None
+    if not stream.claim():
+        return None
+    if stream.place is None:  # somebody was faster
+        stream.unclaim()
         return None
     stream.flush()
     return stream
@@ -85,6 +94,7 @@ class AdoptedFile:
             try:
                 self._place.publish(waiting, temporary, overwrite=False)
                 waiting.replace(temporary, folder, name)
+                unlock(self.fd)
             except BaseException:
                 with suppress(OSError):
                     waiting.unlink(temporary)

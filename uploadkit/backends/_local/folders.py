@@ -25,6 +25,8 @@ _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _BINARY = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0)
 #: Without O_NONBLOCK a named pipe in the folder would hang us.
 READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+#: acl(5): the list that new files get; and what SELinux derives their label from.
+_HANDED_DOWN = ("system.posix_acl_default", "security.selinux")
 _NUMBER_ONLY = getattr(os, "O_PATH", 0)
 _LINK_AS_IS: dict[str, Any] = {"follow_symlinks": False} if os.link in os.supports_follow_symlinks else {}
 #: Names that mean something else to Windows: other drives, streams of a file, devices, the same file without the dot.
@@ -51,9 +53,22 @@ class Folder:
         if self.fd is not None:
             close_quietly(self.fd)
 
-    def device(self) -> int:
-        """Return the number of the device that this folder lies on."""
-        return os.stat(self.path if self.fd is None else self.fd).st_dev
+    def handed_down(self) -> tuple[object, ...]:
+        """Return what files get from the folder that they are made in: the device, the group, permissions, labels.
+
+        A file that is linked into a folder has those of the folder where it was made, so they have to be the same.
+        """
+        found = os.stat(self.path if self.fd is None else self.fd)
+        group = found.st_gid if found.st_mode & stat.S_ISGID else None
+        return found.st_dev, group, *(self._attribute(name) for name in _HANDED_DOWN)
+
+    def _attribute(self, name: str) -> bytes | None:
+        if self.fd is None or not hasattr(os, "getxattr"):
+            return None
+        try:
+            return os.getxattr(self.fd, name)
+        except OSError:
+            return None
 
     def open(self, name: str, flags: int, mode: int = 0o600) -> int:
         path, where = self._at(name)

@@ -83,8 +83,7 @@ class UnnamedFile:
 
     def __init__(self, folder: Folder) -> None:
         self.fd = os.open(".", _O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o666, dir_fd=folder.fd)
-        #: On some file systems that of the files is another one.
-        self.folder_device = folder.device()
+        self.handed_down = folder.handed_down()
         self._own_mode: int | None = None
 
     def settle(self, mode: int | None) -> None:
@@ -99,7 +98,9 @@ class UnnamedFile:
         os.link(f"{_DESCRIPTORS}/{self.fd}", name, dst_dir_fd=folder.fd, follow_symlinks=True)
 
     def discard(self) -> None:
-        close_quietly(self.fd)
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            close_quietly(fd)
 
 
 class NamedFile:
@@ -110,7 +111,7 @@ class NamedFile:
         self._stack = ExitStack()
         try:
             self._temporary = self._stack.enter_context(opened_below(root, TEMPORARY_FOLDER, create=True))
-            self.folder_device = self._temporary.device()
+            self.handed_down = self._temporary.handed_down()
             self._create()
         except BaseException:
             self._stack.close()
@@ -172,6 +173,12 @@ def lock(fd: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def unlock(fd: int) -> None:
+    """Undo `lock`: a published file is not ours any more."""
+    if sys.platform != "win32":
+        fcntl.flock(fd, fcntl.LOCK_UN)
 
 
 def rename_to_free(source: Folder, name: str, target: Folder, new_name: str) -> None:
