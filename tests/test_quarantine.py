@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from werkzeug.datastructures import FileStorage
+from werkzeug.exceptions import NotFound
 
 from tests.conftest import form_file
 from tests.web.test_stores import store
@@ -149,6 +150,27 @@ class TestWaiting:
     def test_a_name_that_could_not_wait_is_refused(self, files: UploadSet) -> None:
         with pytest.raises(UploadNotAllowed, match="cannot be used"):
             files.put(b"x", LONG + "/" + "n" * 100 + ".txt")
+
+
+class TestServing:
+    @pytest.mark.parametrize("delivery", [None, "proxy"])
+    def test_those_who_decide_can_look_at_it(self, app: Flask, store: Backend, delivery: str | None) -> None:
+        files = configured(app, store, DELIVERY=delivery, NAMES="unicode")
+        with app.test_request_context():
+            files.put(b"<p>", "ä/a.html")
+            with files.pending.serve("ä/a.html") as answer:
+                assert (answer.status_code, b"".join(answer.iter_encoded())) == (200, b"<p>")
+                assert answer.headers["Cache-Control"] == "private, no-store"
+                assert "sandbox" in answer.headers["Content-Security-Policy"]
+                assert answer.headers["Content-Disposition"].startswith("attachment")
+                assert ".pending-" not in str(answer.headers)
+            with files.pending.serve("ä/a.html", download="b.txt") as answer:
+                assert "b.txt" in answer.headers["Content-Disposition"]
+
+    @pytest.mark.parametrize("name", ["b.txt", "../a.txt"])
+    def test_what_does_not_wait_is_a_404(self, app: Flask, files: UploadSet, name: str) -> None:
+        with app.test_request_context(), pytest.raises(NotFound):
+            files.pending.serve(name)
 
 
 class TestNames:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 from flask import has_request_context
 from flask import request as current_request
-from werkzeug.exceptions import LengthRequired
+from werkzeug.exceptions import ClientDisconnected, HTTPException, LengthRequired
 from werkzeug.wrappers import Request
 
 
@@ -27,16 +27,57 @@ def announced_length(stream: object) -> int | None:
 
     :raises LengthRequired: (411) if it is the body, and the server cannot say where it ends.
     """
-    if not has_request_context():
+    if not _is_body(stream):
         return None
     request = unwrapped(current_request)
-    if vars(request).get("stream") is not stream:  # `request.stream` itself would open the body, which may be refused
-        return None
     require_visible_end(request)
     return request.content_length
+
+
+def arriving(stream: BinaryIO) -> BinaryIO:
+    """Return ``stream``, behind an `ArrivingBody` if it is the body of the current request."""
+    if not _is_body(stream):
+        return stream
+    return cast("BinaryIO", ArrivingBody(stream, unwrapped(current_request).content_length))
+
+
+def _is_body(stream: object) -> bool:
+    # `request.stream` itself would open the body, which may be refused.
+    return has_request_context() and vars(unwrapped(current_request)).get("stream") is stream
 
 
 def unwrapped(request: Request) -> Request:
     """Return the request itself, if this is Flask's stand-in for the current one."""
     itself = getattr(request, "_get_current_object", None)
     return cast("Any", itself)() if itself is not None else request
+
+
+class ArrivingBody:
+    """Reads a body. However the server says that it broke off, nobody has to know that server to understand it.
+
+    Most raise an `OSError` or a ``ValueError``, which pass. What gunicorn raises for a broken chunk (RFC 9112, section
+    7.1) is neither; and a body that is shorter than its ``Content-Length`` it shows as one that has ended.
+
+    :param length: How many bytes the body has, if that is known and nobody else looks.
+    """
+
+    def __init__(self, stream: BinaryIO, length: int | None = None) -> None:
+        self._stream = stream
+        self._missing = length
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next bytes, at most ``size``.
+
+        :raises ClientDisconnected: if the body broke off.
+        """
+        try:
+            piece = self._stream.read(size)
+        except (HTTPException, OSError, ValueError, MemoryError):
+            raise
+        except Exception as error:
+            raise ClientDisconnected("The body broke off.") from error
+        if self._missing is not None:
+            self._missing -= len(piece)
+            if not piece and size and self._missing > 0:
+                raise ClientDisconnected("The body broke off.")
+        return piece

@@ -9,7 +9,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import BinaryIO
 
+from flask import request
 from werkzeug.datastructures import FileStorage
+from werkzeug.wrappers import Response
 
 from . import operations
 from .backends.protocol import Backend
@@ -24,6 +26,9 @@ from .reporting import event_of
 from .settings import OnConflict, SetSettings
 from .signals import send, upload_refused, upload_released
 from .targets import Rules, Target, is_overridden
+from .web.caching import NOT_KEPT
+from .web.delivery import Grant, deliver
+from .web.missing import as_not_found
 
 
 class PendingFiles:
@@ -86,6 +91,22 @@ class PendingFiles:
         """
         with borrowed(self._backend, self._stat(name)[1].key, self._settings, write=False) as path:
             yield path
+
+    def serve(self, name: str, *, download: str | bool | None = None) -> Response:
+        """Return the response for a waiting file, for a page of those who decide about it; see `UploadSet.serve`.
+
+        It goes through the app, on every backend, with the headers that keep it from running in the app's origin, and
+        nobody may keep it. Who may see the page is for the app to decide.
+
+        :param download: Offer it as a download under this name or, if true, its own.
+        :raises NotFoundError: if none of this name waits; nobody need catch it, the visitor gets a 404.
+        :raises InvalidKeyError: (a `ValueError`) if the name leads out of the set; likewise.
+        """
+        grant = Grant(public=False, cache=NOT_KEPT, download=download, through_app=True)
+        try:
+            return deliver(self._rules, self._stat(name)[1].key, grant, request)
+        except (NotFoundError, InvalidKeyError) as error:
+            raise as_not_found(error) from error
 
     def release(self, name: str, *, etag: str | None = None, on_conflict: OnConflict | None = None) -> str:
         """Let a file out of quarantine and return the filename it got.

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from werkzeug.datastructures import FileStorage
 
 from . import saving
-from .bodies import announced_length
+from .bodies import announced_length, arriving
 from .keys import join
 from .linkverbs import LinkVerbs
 from .models import FileInfo, SaveOptions
@@ -143,7 +143,7 @@ class SavingVerbs(LinkVerbs):
         size = announced_length(stream) if length is None else length
         options = SaveOptions(content_type, content_disposition, cache_control, metadata or {}, checksum, size)
         name_folder, leaf = split_name(name)
-        with as_storage(stream, leaf) as storage, reporting(self._rules, storage) as report:
+        with as_storage(arriving(stream), leaf) as storage, reporting(self._rules, storage) as report:
             self._rules.config.settings.require_size(size)
             own_folder = read_folder(name_folder, self._rules.config.settings.names)
             wanted = Request(join(self._folder(folder), own_folder), None, on_conflict, options, streamed=True)

@@ -74,11 +74,12 @@ class UploadEvent:
 
 def send(signal: NamedSignal, sender: object, event: UploadEvent, level: int = logging.INFO) -> None:
     """Write the log line of an event and call the receivers of its signal."""
-    with _guarded("The log line of %s failed", signal.name):
+    known_as = signal.name.replace("-", "_")
+    with _guarded("The log line of %s failed", known_as):
         _write(signal, event, level)
     if signal.receivers and not signal.is_muted:
         for receiver in signal.receivers_for(sender):
-            with _guarded("A receiver of %s failed: %r", signal.name, receiver):
+            with _guarded("A receiver of %s failed for %r: %r", known_as, event.name, receiver):
                 _call(receiver, sender, event)
 
 

@@ -10,6 +10,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser, MultiPartParser
 from werkzeug.sansio.multipart import File
 
+from ..bodies import ArrivingBody
 from ..streams import read_block
 from .parts import BUFFER_SIZE, PartEvent, PartHead, form_events
 
@@ -40,11 +41,12 @@ class FastFormDataParser(FormDataParser):
         :param options: The parameters of the content type.
         :raises ValueError: if the body is malformed and the parser is not silent; a silent one finds nothing then.
         :raises RequestEntityTooLarge: if a limit is exceeded.
+        :raises ClientDisconnected: if the server says that the body broke off.
         """
         boundary = (options or {}).get("boundary", "")
         if mimetype != "multipart/form-data" or not boundary or not boundary.isascii():
             return super().parse(stream, mimetype, content_length, options)
-        body = _Body(cast("BinaryIO", stream), self.buffer_size)
+        body = _Body(cast("BinaryIO", ArrivingBody(cast("BinaryIO", stream))), self.buffer_size)
         try:
             return (stream, *self._read(body, boundary.encode(), content_length))
         except ValueError:

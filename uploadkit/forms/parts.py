@@ -16,8 +16,12 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 
+from ..bodies import ArrivingBody
+
 #: How much of a body is read at a time, in bytes.
 BUFFER_SIZE = 256 * 1024
+#: How many lines of all headers of a form may go on with the one before; none that a browser sends does.
+_MOST_FOLDED = 100
 
 
 @dataclass(frozen=True)
@@ -55,10 +59,11 @@ def form_events(
     :param buffer_size: How many bytes are read at a time, and the longest piece.
     :raises ValueError: if the body is malformed, or ends before its last boundary.
     :raises RequestEntityTooLarge: if it is more than a limit allows.
+    :raises ClientDisconnected: if the server says in words of its own that the body broke off.
     """
-    decoder = _Decoder(boundary)
+    decoder, body = _Decoder(boundary), ArrivingBody(stream)
     parts, silent = 0, 0
-    while chunk := stream.read(buffer_size):
+    while chunk := body.read(buffer_size):
         silent += len(chunk)
         for event in decoder.feed(chunk):
             silent = 0
@@ -70,12 +75,25 @@ def form_events(
     decoder.finish()
 
 
+class _Parser(PushMultipartParser):  # type: ignore[misc]  # it comes without types
+    """The push parser, which copies a whole header for each line that goes on with it (RFC 5322, section 2.2.3)."""
+
+    _folded = 0
+
+    def _on_segment_headerline(self, line: bytes) -> None:
+        if line[:1] in (b" ", b"\t"):
+            self._folded += 1
+            if self._folded > _MOST_FOLDED:
+                raise ValueError("the headers of the form have too many lines that go on with the one before")
+        super()._on_segment_headerline(line)
+
+
 class _Decoder:
     """The push parser, with Werkzeug's reading of the headers."""
 
     def __init__(self, boundary: bytes) -> None:
         # Limits of single headers are not Werkzeug's; form_events() has one for all of them together.
-        self._parser = PushMultipartParser(boundary, max_header_size=inf, max_header_count=inf)
+        self._parser = _Parser(boundary, max_header_size=inf, max_header_count=inf)
         self._delimiter = b"--" + boundary
         self._opening = b""
 

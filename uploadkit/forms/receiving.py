@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from copy import copy
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeAlias, cast
 
@@ -73,6 +74,8 @@ def receive(request: Request, sets: Mapping[str, AnySet]) -> IncomingForm:
     :raises LengthRequired: (411) if the server cannot tell where the body ends.
     :raises TypeError: if ``sets`` has something else than upload sets.
     """
+    if not isinstance(sets, Mapping):
+        raise TypeError(f'receive() takes a mapping such as {{"photo": photos}}, not a {type(sets).__name__}.')
     for uset in sets.values():
         if not isinstance(uset, (UploadSet, ScopedSet)):
             raise TypeError(f"receive() takes the upload set of each field, not a {type(uset).__name__}.")
@@ -179,7 +182,7 @@ class IncomingForm:
             value += piece
             if self._longest_field is not None and len(value) > self._longest_field:
                 self._failure = RequestEntityTooLarge()
-                raise self._failure
+                raise copy(self._failure)
         charset = parse_options_header(head.headers.get("content-type"))[1].get("charset", "").lower()
         return value.decode(charset if charset in _CHARSETS else "utf-8", "replace")
 
@@ -195,20 +198,20 @@ class IncomingForm:
         :raises StopIteration: if the form has ended.
         """
         if self._failure is not None:
-            raise self._failure
+            raise copy(self._failure)
         try:
             return next(self._events)
         except StopIteration:
             raise
         except HTTPException as error:
-            self._failure = error
+            self._failure = copy(error)  # without the traceback, whose frames hold this form, and parts of files
             raise
         except ValueError as error:
             self._failure = BadRequest(f"The form is malformed, or it broke off: {error}.")
-            raise self._failure from error
+            raise copy(self._failure) from error
         except OSError as error:
             self._failure = ClientDisconnected("The form broke off.")
-            raise self._failure from error
+            raise copy(self._failure) from error
         except BaseException:  # such as the timeout of a worker, which somebody may catch
             self._failure = ClientDisconnected("The form broke off.")
             raise

@@ -62,8 +62,9 @@ class ImageSize:
         name = format_of(stream)
         if name is None or name not in self.formats:
             accepted = ", ".join(known.upper() for known in self.formats)
+            problem = "This is not a readable image" if name is None else "Images of this kind are not accepted"
             raise UploadNotAllowed(
-                f"Images of this kind are not accepted; accepted are: {accepted}.",
+                f"{problem}; accepted are: {accepted}.",
                 code="image_format",
                 allowed=self.formats,
             )

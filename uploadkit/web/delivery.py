@@ -33,6 +33,7 @@ class Grant(NamedTuple):
     :param otherwise: The ``Cache-Control`` if there is no other.
     :param download: Offer it as a download, under this name or, if true, its own.
     :param content_type: The media type to answer with; None means that of the extension.
+    :param through_app: Send it through the app also where the store could: its address is nobody's business.
     """
 
     public: bool
@@ -40,6 +41,7 @@ class Grant(NamedTuple):
     otherwise: str | None = None
     download: str | bool | None = None
     content_type: str | None = None
+    through_app: bool = False
 
 
 def deliver(rules: Rules, key: str, grant: Grant, request: Request) -> Response:
@@ -48,7 +50,8 @@ def deliver(rules: Rules, key: str, grant: Grant, request: Request) -> Response:
     :raises NotFoundError: if there is no such file.
     """
     config = rules.config
-    if config.settings.delivery != "proxy" and (signed_elsewhere(config) or _lasting(config, key, grant)):
+    may_redirect = config.settings.delivery != "proxy" and not grant.through_app
+    if may_redirect and (signed_elsewhere(config) or _lasting(config, key, grant)):
         return _redirect(rules, key, grant, request)
     asked = Link(download=grant.download, content_type=grant.content_type)
     headers = safe_headers(*answers_to(config, key, asked))
