@@ -67,6 +67,8 @@ def clean_folder(folder: str, names: NameStyle = "ascii") -> str:
 
     :raises InvalidFilenameError: if it is far longer than any key.
     """
+    if not folder:
+        return ""
     if len(folder) > _LONGEST_FOLDER:
         raise InvalidFilenameError(f"The folder is {len(folder)} characters long, which is too long.", code="folder")
     segments = (segment.strip() for segment in folder.replace("\\", "/").split("/"))

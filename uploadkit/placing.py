@@ -30,9 +30,9 @@ def place(
     :raises AlreadyExistsError: if the policy leaves no further candidate.
     """
     backend, settings = rules.config.backend, rules.config.settings
-    root = backend.path("")
 
     def taken(basename: str) -> bool:
+        root = backend.path("")
         key = join(target.folder, basename)
         keys = (key, *pending_keys(settings, key))
         if isinstance(root, str):  # a look is a hint; this one is quick
@@ -40,6 +40,7 @@ def place(
         return any(exists(backend, each) for each in keys)
 
     def target_folder() -> str:
+        root = backend.path("")
         return os.path.join(root, *segments(target.folder)) if isinstance(root, str) else target.folder
 
     for basename, overwrite in candidates(rules, target.basename, target_folder, taken, policy):

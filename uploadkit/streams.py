@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 CHUNK_SIZE = 256 * 1024
 #: How much of an unseekable source is kept in memory before it goes to a temporary file, in bytes.
 SPOOL_SIZE = 1024 * 1024
+_NOTHING_YET = "the source is a non-blocking stream with nothing to read yet"
 
 
 def is_seekable(stream: BinaryIO) -> bool:
@@ -89,7 +90,7 @@ def read_some(stream: BinaryIO, size: int = CHUNK_SIZE) -> bytes:
     except StopIteration as error:  # inside a generator it would count as its end
         raise OSError("the source raised StopIteration") from error
     if chunk is None:
-        raise BlockingIOError("the source is a non-blocking stream with nothing to read yet")
+        raise BlockingIOError(_NOTHING_YET)
     if not isinstance(chunk, bytes):
         raise TypeError("the source must give bytes; open the file in binary mode ('rb')")
     return chunk
@@ -104,6 +105,40 @@ def read_block(stream: BinaryIO, size: int) -> bytearray:
             break
         block += piece
     return block
+
+
+#: Streams whose ``readinto`` gives what their ``read`` gives. A subclass may have another ``read`` alone, and an object
+#: that hands on another stream's attributes may have a ``readinto`` that is not its own: what it decrypts stays unread.
+_PLAIN_STREAMS = (io.BufferedReader, io.BytesIO, io.BufferedRandom, io.FileIO)
+
+
+def fill(buffer: memoryview, stream: BinaryIO) -> int:
+    """Fill ``buffer`` with the next bytes; return how many there are, fewer than fit in only at the end.
+
+    :raises TypeError: if it is a text stream.
+    :raises BlockingIOError: if it is non-blocking and has nothing to give: it has not ended.
+    """
+    read = _read_into if type(stream) in _PLAIN_STREAMS else _read_and_copy
+    at = 0
+    while at < len(buffer):
+        count = read(stream, buffer[at : at + CHUNK_SIZE])
+        if not count:
+            break
+        at += count
+    return at
+
+
+def _read_into(stream: BinaryIO, buffer: memoryview) -> int:
+    count: int | None = cast("io.BufferedReader", stream).readinto(buffer)
+    if count is None:
+        raise BlockingIOError(_NOTHING_YET)
+    return count
+
+
+def _read_and_copy(stream: BinaryIO, buffer: memoryview) -> int:
+    piece = read_some(stream, len(buffer))
+    buffer[: len(piece)] = piece
+    return len(piece)
 
 
 class Tally:
@@ -124,16 +159,23 @@ class Tally:
         self._hash = new_digest(self._algorithm) if self._algorithm else None
         self._checksum: str | None = None
 
-    def add(self, chunk: bytes | bytearray) -> None:
+    def add(self, chunk: bytes | bytearray | memoryview) -> None:
         """Take note of the next piece.
 
         :raises IntegrityError: as soon as it is more than was announced.
         """
-        self.size += len(chunk)
-        if self._options.size is not None and self.size > self._options.size:
-            self._refuse(f"more than the announced {self._options.size} bytes arrived")
+        self.count(len(chunk))
         if self._hash is not None:
             self._hash.update(chunk)
+
+    def count(self, size: int) -> None:
+        """Take note of the next ``size`` bytes, which are hashed elsewhere; `take_over` takes the digest.
+
+        :raises IntegrityError: as soon as it is more than was announced.
+        """
+        self.size += size
+        if self._options.size is not None and self.size > self._options.size:
+            self._refuse(f"more than the announced {self._options.size} bytes arrived")
 
     def is_served_by(self, checksum: str | None) -> bool:
         """Whether `take_over` can take this checksum: no other digest is wanted."""

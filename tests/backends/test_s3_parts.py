@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from uploadkit.backends._s3 import parts
 from uploadkit.backends._s3.options import LARGEST_PART, LEAST_PART
-from uploadkit.backends._s3.parts import MOST_PARTS, Sender, cut, part_sizes
+from uploadkit.backends._s3.parts import MOST_PARTS, Buffers, Sender, cut, part_sizes
 from uploadkit.exceptions import BackendError
 from uploadkit.models import SaveOptions
 
@@ -67,14 +67,16 @@ class TestCutting:
         self, content: bytes, head: int, sizes: list[int], make: Callable[[bytes], BinaryIO]
     ) -> None:
         planned = [*sizes, *repeat(sizes[-1], 300)]
-        parts = [bytes(part) for part in cut(bytearray(content[:head]), make(content[head:]), iter(planned), "a")]
+        parts = [
+            bytes(part) for part in cut(bytearray(content[:head]), make(content[head:]), iter(planned), "a", Buffers())
+        ]
         assert b"".join(parts) == content
         assert all(len(part) == size for part, size in zip(parts[:-1], planned, strict=False))
         assert all(parts)
 
     @given(st.integers(0, 40), st.integers(0, 40), st.integers(1, 3))
     def test_a_stream_that_is_longer_than_all_parts_is_refused(self, head: int, rest: int, many: int) -> None:
-        parts = cut(bytearray(head), BytesIO(bytes(rest)), iter([10] * many), "a")
+        parts = cut(bytearray(head), BytesIO(bytes(rest)), iter([10] * many), "a", Buffers())
         if head + rest > 10 * many:
             with pytest.raises(BackendError, match="longer than"):
                 list(parts)
@@ -83,7 +85,7 @@ class TestCutting:
 
     def test_nothing_is_read_ahead_of_the_part_that_is_asked_for(self) -> None:
         stream = BytesIO(bytes(100))
-        parts = cut(bytearray(), stream, repeat(10), "a")
+        parts = cut(bytearray(), stream, repeat(10), "a", Buffers())
         assert stream.tell() == 0
         for number in (1, 2, 3):
             next(parts)

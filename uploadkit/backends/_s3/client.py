@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from botocore.session import Session
 
+from .._cloud.body import Body
 from .._cloud.bucket import Place
 from .._cloud.clients import shared_client
 from .._cloud.deadline import DeadlineExceededError, current_deadline, deadline
@@ -26,6 +27,8 @@ BACKEND = "s3"
 #: client's timeout, so none is begun that might end after the deadline.
 TIMES_REQUESTS = tuple(map(int, __version__.split(".")[:2])) >= (1, 44)
 _NEARLY_ALL = 0.9
+#: What fits into the buffer of a socket, in bytes.
+_SMALL_BODY = 64 * 1024
 
 #: The operations that the options are for.
 _OPERATIONS = (
@@ -173,6 +176,9 @@ def _watch(client: Any) -> None:
     """Let ``client`` keep the deadline: before each attempt, the first and the repeated ones."""
     keep = partial(_keep_deadline, client.meta.config.read_timeout)
     client.meta.events.register("before-send.s3", keep, unique_id="uploadkit-deadline")
+    # Behind those of everybody else, who may want to read the body: moto answers there, in the place of a store.
+    client.meta.events.register_last("before-send", _send_in_pieces, unique_id="uploadkit-pieces")
+    client.meta.events.register_last("before-call.s3", _send_at_once, unique_id="uploadkit-at-once")
 
 
 def _keep_deadline(read_timeout: float, request: Any, **_: Any) -> None:
@@ -184,6 +190,18 @@ def _keep_deadline(read_timeout: float, request: Any, **_: Any) -> None:
         request.context["read_timeout"] = min(read_timeout, limit.left())
     elif _is_repeated(request) and limit.left() < min(read_timeout, _NEARLY_ALL * limit.seconds):
         raise DeadlineExceededError(f"too little is left of {limit.seconds:g} seconds for another attempt")
+
+
+def _send_in_pieces(request: Any, **_: Any) -> None:
+    if isinstance(request.body, Body):  # not if the SDK has wrapped it, to hash what passes
+        request.body = request.body.pieces()
+
+
+def _send_at_once(params: dict[str, Any], **_: Any) -> None:
+    """Do not ask the store whether to send a small body (RFC 9110, 10.1.1): the answer takes longer than the body."""
+    body = params.get("body")
+    if isinstance(body, Body) and len(body) <= _SMALL_BODY:
+        params["headers"].pop("Expect", None)
 
 
 def _is_repeated(request: Any) -> bool:

@@ -8,18 +8,17 @@ from functools import partial
 from itertools import count
 from typing import Any, BinaryIO
 
-from ...digests import CRC32
 from ...exceptions import BackendError, NotFoundError, PermissionDeniedError, UnavailableError
 from ...models import FileInfo, SaveOptions
-from ...streams import Tally, is_seekable, rewind
+from ...streams import is_seekable, rewind
 from .._cloud.body import Body
 from .._cloud.metadata import new_upload_word
-from .checksums import checksum_headers, from_hex, upload_parameters
+from .checksums import PartsTally, upload_parameters
 from .client import BACKEND, S3Calls
 from .conditions import CONFLICT, already_there, create_only, store
 from .errors import code_of
 from .files import attributes_of, is_taken, saved_info
-from .parts import Sender, cut, part_sizes
+from .parts import Buffers, Sender, cut, part_sizes
 
 _log = logging.getLogger("uploadkit")
 
@@ -121,7 +120,8 @@ class _Upload:
         announced = (options.checksum or "").removeprefix("sha256:")
         sha256 = announced if announced != options.checksum else None
         self._attributes = attributes_of(calls, key, options, self._word, sha256 or None)
-        self._tally = Tally(options, key, BACKEND, CRC32)
+        self._tally = PartsTally(options, key, self._algorithm)
+        self._buffers = Buffers()
 
     def run(self, head: bytearray, stream: BinaryIO, length: int | None) -> FileInfo:
         begun = upload_parameters(self._algorithm)
@@ -129,8 +129,7 @@ class _Upload:
         upload_id = answer["UploadId"]
         try:
             parts = self._send_parts(upload_id, head, stream, length)
-            checksum = self._tally.finish() or ""
-            return self._complete(upload_id, parts, checksum)
+            return self._complete(upload_id, parts, self._tally.finish())
         except BaseException:
             abort(self._calls, self._key, upload_id)
             raise
@@ -141,14 +140,15 @@ class _Upload:
         sizes = part_sizes(self._calls.options.part_size, length)
         with Sender[dict[str, Any]](self._calls.options.concurrency) as sender:
             numbers = count(1)  # not enumerate(), which would keep each part in memory for longer than it is needed
-            for content in cut(head, stream, sizes, self._key):
-                self._tally.add(content)
-                sender.send(partial(self._send_part, upload_id, next(numbers), content))
+            for content in cut(head, stream, sizes, self._key, self._buffers):
+                checksum = self._tally.add(content)
+                sender.send(partial(self._send_part, upload_id, next(numbers), content, checksum))
                 del content
             return sender.results()
 
-    def _send_part(self, upload_id: str, number: int, content: bytearray) -> dict[str, Any]:
-        checksum = checksum_headers(self._algorithm, content)
+    def _send_part(
+        self, upload_id: str, number: int, content: memoryview, checksum: Mapping[str, Any]
+    ) -> dict[str, Any]:
         answer = self._calls(
             "upload_part",
             self._key,
@@ -157,15 +157,11 @@ class _Upload:
             Body=Body(content),
             **checksum,
         )
+        self._buffers.give_back(content)
         confirmed = {name: value for name, value in {**checksum, **answer}.items() if _is_checksum(name)}
         return {"PartNumber": number, "ETag": answer["ETag"], **confirmed}
 
-    def _complete(self, upload_id: str, parts: list[dict[str, Any]], checksum: str) -> FileInfo:
-        algorithm, _, digest = checksum.partition(":")
-        whole: dict[str, Any] = {}
-        if self._algorithm == "CRC32" and algorithm == CRC32:
-            whole = {"ChecksumCRC32": from_hex(digest), "ChecksumType": "FULL_OBJECT"}
-
+    def _complete(self, upload_id: str, parts: list[dict[str, Any]], whole: Mapping[str, Any]) -> FileInfo:
         def send(condition: Mapping[str, str]) -> FileInfo:
             answer = self._calls(
                 "complete_multipart_upload",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from types import TracebackType
-from typing import BinaryIO, Generic, TypeVar
+from typing import BinaryIO, Generic, TypeVar, cast
 
 from ...exceptions import BackendError
-from ...streams import CHUNK_SIZE, read_block, read_some
+from ...streams import fill, read_block
 from .client import BACKEND
 from .options import LARGEST_PART, MIB
 
@@ -33,24 +33,43 @@ def part_sizes(part_size: int, length: int | None) -> Iterator[int]:
             yield max(part_size, _in_mebibytes(-(-length // MOST_PARTS)))
 
 
-def cut(head: bytearray, stream: BinaryIO, sizes: Iterator[int], key: str) -> Iterator[bytearray]:
+class Buffers:
+    """Memory for parts, which is used again: to get new memory from the system takes longer than to fill it."""
+
+    def __init__(self) -> None:
+        self._free: list[bytearray] = []
+
+    def take(self, size: int) -> memoryview:
+        """Return ``size`` bytes of any content."""
+        while self._free:
+            buffer = self._free.pop()
+            if len(buffer) == size:
+                return memoryview(buffer)
+        return memoryview(bytearray(size))
+
+    def give_back(self, part: memoryview) -> None:
+        """Let the memory of a part be used again; the caller must not look at the part any more."""
+        self._free.append(cast("bytearray", part.obj))
+
+
+def cut(head: bytearray, stream: BinaryIO, sizes: Iterator[int], key: str, buffers: Buffers) -> Iterator[memoryview]:
     """Yield the parts of what is in ``head`` and then in ``stream``; only the last one may be shorter than planned.
 
     Of all that was read, nothing but the part that was yielded last is kept.
 
     :param head: Not longer than the first part and one byte. It is emptied.
     :param key: For the error.
+    :param buffers: What the parts lie in; whoever is done with a part gives it back.
     :raises BackendError: if the stream is longer than all parts together.
     """
     rest = head
     for size in sizes:
-        part = bytearray(size)  # at once: what grows step by step leaves holes in the process's memory
+        part = buffers.take(size)
         length = _fill(part, rest, stream)
         rest = rest[size:]
         head.clear()  # the callers hold it to the end
-        del part[length:]
-        if part:
-            yield part
+        if length:
+            yield part[:length]
         if length < size:
             return
         del part
@@ -59,17 +78,11 @@ def cut(head: bytearray, stream: BinaryIO, sizes: Iterator[int], key: str) -> It
         raise BackendError(problem, key=key, backend=BACKEND)
 
 
-def _fill(part: bytearray, head: bytearray, stream: BinaryIO) -> int:
+def _fill(part: memoryview, head: bytearray, stream: BinaryIO) -> int:
     """Fill ``part`` from ``head``, then from ``stream``; return how much of it is filled."""
     at = min(len(head), len(part))
     part[:at] = head[:at]
-    while at < len(part):
-        piece = read_some(stream, min(CHUNK_SIZE, len(part) - at))
-        if not piece:
-            break
-        part[at : at + len(piece)] = piece
-        at += len(piece)
-    return at
+    return at + fill(part[at:], stream)
 
 
 class Sender(Generic[ResultT]):
