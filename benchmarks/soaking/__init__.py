@@ -1,0 +1,1 @@
+"""What the soak is made of: the app, what is sent to it, by whom, what is left, and the server."""
