@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from werkzeug.datastructures import FileStorage
-from wtforms.validators import StopValidation
 
 from .exceptions import UploadNotAllowed
 from .verbs import FileVerbs
@@ -36,6 +35,8 @@ class UploadAllowed:
 
         :raises StopValidation: with what the visitor is to read.
         """
+        from wtforms.validators import StopValidation  # late: who has no forms need not install it
+
         upload_set = self._upload_set if isinstance(self._upload_set, FileVerbs) else self._upload_set()
         for storage in _files(field.data):
             try:
