@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from typing import BinaryIO
 
 from werkzeug.datastructures import FileStorage
@@ -31,17 +32,21 @@ def place(
     """
     backend, settings = rules.config.backend, rules.config.settings
 
+    @cache
+    def root() -> str | None:
+        found = backend.path("")
+        return found if isinstance(found, str) else None
+
     def taken(basename: str) -> bool:
-        root = backend.path("")
         key = join(target.folder, basename)
-        keys = (key, *pending_keys(settings, key))
-        if isinstance(root, str):  # a look is a hint; this one is quick
-            return any(os.path.lexists(os.path.join(root, *segments(each))) for each in keys)
+        keys, folder = (key, *pending_keys(settings, key)), root()
+        if folder is not None:  # a look is a hint; this one is quick
+            return any(os.path.lexists(os.path.join(folder, *segments(each))) for each in keys)
         return any(exists(backend, each) for each in keys)
 
     def target_folder() -> str:
-        root = backend.path("")
-        return os.path.join(root, *segments(target.folder)) if isinstance(root, str) else target.folder
+        folder = root()
+        return target.folder if folder is None else os.path.join(folder, *segments(target.folder))
 
     for basename, overwrite in candidates(rules, target.basename, target_folder, taken, policy):
         attempt = target
