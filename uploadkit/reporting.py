@@ -117,5 +117,5 @@ def _length(stream: BinaryIO | None) -> int | None:
     """Return how long an upload is that went wrong, if it still tells."""
     try:
         return None if stream is None else length_of(stream)
-    except (OSError, ValueError, AttributeError):  # it is closed, or is what went wrong
+    except Exception:  # noqa: BLE001 - it is closed, or is what went wrong; that is to be told, not this
         return None
