@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import gc
 import hashlib
 import io
 import os
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 
 from uploadkit.backends._cloud.body import Body
 from uploadkit.backends._cloud.deadline import DeadlineExceededError, deadline
+from uploadkit.backends._s3 import parts
 from uploadkit.backends._s3.parts import Buffers
 from uploadkit.exceptions import IntegrityError
 from uploadkit.models import SaveOptions
@@ -50,6 +53,36 @@ class Upper(io.BytesIO):
 
 
 class TestTheMemoryOfParts:
+    @pytest.mark.parametrize("at", [2 * PART, 2 * PART + 1000, 7 * PART])
+    def test_an_error_that_somebody_keeps_does_not_keep_it(self, make_s3: MakeS3, sink: Sink, at: int) -> None:
+        class Breaking(io.RawIOBase):
+            left = at
+
+            def readable(self) -> bool:
+                return True
+
+            def readinto(self, buffer: Any, /) -> int:
+                if not self.left:
+                    raise OSError("gone")
+                count = min(len(buffer), self.left)
+                self.left -= count
+                return count
+
+        backend = make_s3(part_size=PART)
+        gc.collect()
+        gc.disable()
+        tracemalloc.start()
+        try:
+            with pytest.raises(OSError, match="gone") as kept:
+                backend.save("a", cast("BinaryIO", Breaking()), OVER)
+            ours = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, parts.__file__)])
+            held = sum(trace.size for trace in ours.traces)
+            assert kept.value.__traceback__ is not None
+        finally:
+            tracemalloc.stop()
+            gc.enable()
+        assert held < PART / 5
+
     def test_it_is_used_again_when_it_was_given_back(self) -> None:
         buffers = Buffers()
         first, second = buffers.take(10), buffers.take(10)

@@ -18,7 +18,7 @@ from .client import BACKEND, S3Calls
 from .conditions import CONFLICT, already_there, create_only, store
 from .errors import code_of
 from .files import attributes_of, is_taken, saved_info
-from .parts import Buffers, Sender, cut, part_sizes
+from .parts import Buffers, Sender, cut, forget_frames, part_sizes
 
 _log = logging.getLogger("uploadkit")
 
@@ -130,8 +130,10 @@ class _Upload:
         try:
             parts = self._send_parts(upload_id, head, stream, length)
             return self._complete(upload_id, parts, self._tally.finish())
-        except BaseException:
+        except BaseException as error:
             abort(self._calls, self._key, upload_id)
+            self._buffers.forget()
+            forget_frames(error)
             raise
 
     def _send_parts(

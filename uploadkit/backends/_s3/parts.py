@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from types import TracebackType
 from typing import BinaryIO, Generic, TypeVar, cast
 
@@ -16,6 +17,8 @@ from .options import LARGEST_PART, MIB
 MOST_PARTS = 10_000
 #: After so many parts of a stream of unknown length, parts are twice as long: 5 TiB fit into 10,000.
 _DOUBLES_AFTER = 950
+#: Where parts are in local variables.
+_HOLD_PARTS = ("uploadkit.streams", "uploadkit.backends._s3.multipart", __name__)
 
 ResultT = TypeVar("ResultT")
 
@@ -50,6 +53,23 @@ class Buffers:
     def give_back(self, part: memoryview) -> None:
         """Let the memory of a part be used again; the caller must not look at the part any more."""
         self._free.append(cast("bytearray", part.obj))
+
+    def forget(self) -> None:
+        """Give the memory back that is not in use."""
+        self._free.clear()
+
+
+def forget_frames(error: BaseException) -> None:
+    """Let go of the parts that the traceback of an error would keep in memory, as long as anybody keeps the error.
+
+    Flask does until the next garbage collection, if the error becomes the answer.
+    """
+    traceback = error.__traceback__
+    while traceback is not None:
+        if str(traceback.tb_frame.f_globals.get("__name__")) in _HOLD_PARTS:
+            with suppress(RuntimeError):  # it is the caller's, and still runs
+                traceback.tb_frame.clear()
+        traceback = traceback.tb_next
 
 
 def cut(head: bytearray, stream: BinaryIO, sizes: Iterator[int], key: str, buffers: Buffers) -> Iterator[memoryview]:
