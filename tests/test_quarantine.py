@@ -36,6 +36,7 @@ from uploadkit import (
 )
 from uploadkit.backends import Backend
 from uploadkit.backends.memory import MemoryBackend
+from uploadkit.testing.subject import source
 
 __all__ = ["store"]
 
@@ -401,3 +402,13 @@ class TestStores:
             assert [info.key for info in files.list_files()] == ["a.txt", "a_2.txt"]
             assert [read(files.open(info.key)) for info in files.list_files()] == [b"one", b"three"]
             assert list(files.pending.list_files()) == []
+
+    def test_a_file_that_is_still_arriving_waits_too(self, app: Flask, store: Backend) -> None:
+        with app.app_context():
+            files = configured(app, store)
+            info = files.save_stream(source(b"content"), "a.txt")
+            assert info.pending
+            assert not files.exists(info.key)
+            assert read(files.pending.open(info.key)) == b"content"
+            assert files.release(info.key) == info.key
+            assert read(files.open(info.key)) == b"content"

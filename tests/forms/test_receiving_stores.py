@@ -135,17 +135,22 @@ class TestMoto:
                 visitor.send(b"0\r\n\r\n")
                 assert visitor.read_answer()[0] == 200
                 saved = cast("list[ReceivedFile]", outcomes.get(timeout=PATIENCE))
-            for at in places(FORM):
-                with Visitor(url) as visitor:
-                    visitor.begin(len(FORM))
-                    visitor.send(FORM[:at])
-                assert isinstance(outcomes.get(timeout=PATIENCE), BadRequest), at
+            vanish_everywhere(url, outcomes)
             with app.app_context():
                 names = [file.filename for file in saved]
                 assert read(files, names[1]) == CONTENT
         assert "Uploads" not in client.list_multipart_uploads(Bucket=bucket)
         found = client.list_objects_v2(Bucket=bucket)["Contents"]
         assert sorted(each["Key"] for each in found) == sorted(names)
+
+
+def vanish_everywhere(url: str, outcomes: Any) -> None:
+    """Send the beginning of the form and go away, at one place after another."""
+    for at in places(FORM):
+        with Visitor(url) as visitor:
+            visitor.begin(len(FORM))
+            visitor.send(FORM[:at])
+        assert isinstance(outcomes.get(timeout=PATIENCE), BadRequest), at
 
 
 @pytest.mark.slow
@@ -165,11 +170,7 @@ class TestGoogle:
                     visitor.send(FORM[6 * MIB :])
                     assert visitor.read_answer()[0] == 200
                     saved = cast("list[ReceivedFile]", outcomes.get(timeout=PATIENCE))
-                for at in places(FORM):
-                    with Visitor(url) as visitor:
-                        visitor.begin(len(FORM))
-                        visitor.send(FORM[:at])
-                    assert isinstance(outcomes.get(timeout=PATIENCE), BadRequest), at
+                vanish_everywhere(url, outcomes)
                 with app.app_context():
                     names = [file.filename for file in saved]
                     assert read(files, names[1]) == CONTENT
