@@ -8,6 +8,7 @@ import re
 import tempfile
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, BinaryIO, cast
 
 import pytest
@@ -26,7 +27,7 @@ from uploadkit import (
 )
 from uploadkit.backends import Backend
 from uploadkit.backends.memory import MemoryBackend
-from uploadkit.conflicts import free_name, numbered
+from uploadkit.conflicts import free_name, free_number
 from uploadkit.settings import SetSettings
 from uploadkit.testing import FaultyBackend
 from uploadkit.testing.subject import source
@@ -116,9 +117,54 @@ class TestConflicts:
         assert max(calls) <= 25
         assert max(calls[-1000:]) <= max(calls[:2000])
 
+    def test_a_number_is_looked_for_behind_the_last_one(self) -> None:
+        backend = FaultyBackend(MemoryBackend())
+        files = UploadSet("files", ("txt",))
+        files._config = UploadConfiguration(backend.path(""), backend=backend)
+        for number in range(300):
+            backend.calls.clear()
+            name = files.save(form_file(b"x", "n.txt"), "folder")
+            assert name == (f"folder/n_{number}.txt" if number else "folder/n.txt")
+            assert [call for call in backend.calls if call != "path"] in (
+                ["save"],
+                ["save", "stat", "save"],
+                ["save", "stat", "stat", "save"],
+                ["save", "stat", "stat", "stat", "save"],
+            )
+        assert files.save(form_file(b"x", "n.txt")) == "n.txt"
+        assert files.save(form_file(b"x", "n.txt")) == "n_1.txt"
+
+    @pytest.mark.parametrize(
+        ("taken", "last", "number"),
+        [
+            (range(1, 101), 50, 101),  # another process went on
+            (range(1, 31), 50, 31),  # the last ones were deleted
+            (range(2, 51), 50, 1),  # the first one was deleted
+            (range(0), 50, 1),
+            (range(1, 1024), 1000, 1024),
+            (range(1, 1025), 1000, None),
+            (range(1, 1025), 1024, None),
+            (range(1, 1024), 1024, 1024),
+            ([1, 2], 1, 3),
+        ],
+    )
+    def test_what_others_did_since_the_last_number_is_found(
+        self, taken: Sequence[int], last: int, number: int | None
+    ) -> None:
+        names = {f"n_{each}.txt" for each in taken}
+        assert free_number("n.txt", names.__contains__, last) == number
+
+    def test_files_of_one_name_that_are_deleted_free_their_numbers(self, make_set: MakeSet) -> None:
+        files = make_set()
+        for _ in range(3):
+            names = [files.save(form_file(filename="n.txt")) for _ in range(4)]
+            assert names == ["n.txt", "n_1.txt", "n_2.txt", "n_3.txt"]
+            for name in names:
+                files.delete(name)
+
     def test_a_gap_may_be_filled(self) -> None:
         taken = {f"n_{number}.txt" for number in (1, 2, 4, 5)}
-        assert numbered("n.txt", taken.__contains__) in ("n_3.txt", "n_6.txt")
+        assert free_number("n.txt", taken.__contains__) in (3, 6)
 
     def test_overwrite_replaces(self, make_set: MakeSet) -> None:
         files = make_set(on_conflict="overwrite")

@@ -12,8 +12,9 @@ from .backends.local import LocalBackend
 from .backends.protocol import Backend
 from .backends.registry import create_backend
 from .exceptions import ConfigError
+from .models import SignedURL
 from .pending import pending_folders
-from .recentlinks import RecentLinks
+from .recent import Recent
 from .remotepath import RemotePath
 from .settings import (
     APP_KEYS,
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 #: How many signed links a set remembers: those of the pages that are looked at, in a few megabytes.
 _REMEMBERED_LINKS = 4096
+#: How many names a set remembers that were taken: of what phones and scanners call their files.
+_REMEMBERED_NUMBERS = 1024
 #: Options that say where in a store one set lives.
 _OWN_PLACE = {"bucket", "prefix"}
 
@@ -78,8 +81,10 @@ class UploadConfiguration:
         #: Whether a link that answers 404 was warned of already.
         self.warned: bool = False
         self._made_for: Destination | None = None if backend is None else destination
-        #: The signed links that were made last.
-        self.signed: RecentLinks = RecentLinks(_REMEMBERED_LINKS)
+        #: The signed links that were made last, each with when it begins and ceases to be the one to give out.
+        self.signed: Recent[tuple[SignedURL, float, float]] = Recent(_REMEMBERED_LINKS)
+        #: By key: the last number that a file of a taken name was given here. Others may have gone on, or deleted it.
+        self.numbers: Recent[int] = Recent(_REMEMBERED_NUMBERS)
         self._signing: tuple[Backend, SupportsSigning | None] | None = None
 
     @property

@@ -17,7 +17,6 @@ from .exceptions import NotSupportedError
 from .filetypes import content_type_for
 from .keys import file_key, split
 from .models import MAX_EXPIRY, LinkMethod, LinkOptions, SignedURL, check_expiry
-from .recentlinks import Remembered
 from .signers.request import LinkRequest, URLSigner
 from .tokens import AppLink, signed_query
 from .urls import public_url, route_url
@@ -59,8 +58,10 @@ def signed_link(rules: Rules, prefix: str, filename: str, link: Link) -> SignedU
         known = config.signed.get((prefix, filename, link))
     except TypeError:  # it is no text; what it is instead is said below
         known = None
-    if known is not None and known.since <= time.time() < known.until:
-        return known.link
+    if known is not None:
+        made, since, until = known
+        if since <= time.time() < until:
+            return made
     return _made(rules.name, config, prefix, filename, link)
 
 
@@ -76,7 +77,7 @@ def _made(set_name: str, config: UploadConfiguration, prefix: str, filename: str
     until = made.expires_at.timestamp() - link.expires_in
     if until <= now:  # the credentials end first; soon there may be later ones
         until = min(now + _SHORTENED, made.expires_at.timestamp())
-    config.signed.keep((prefix, filename, link), Remembered(made, begins, until))
+    config.signed.keep((prefix, filename, link), (made, begins, until))
     return made
 
 

@@ -28,7 +28,8 @@ from .keys import MAX_SEGMENT_BYTES
 
 NameStyle = Literal["ascii", "unicode"]
 
-_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # no l, o, 0 or 1, which people mix up
+#: No l, o, 0 or 1, which people mix up; 32 of them, so that a random byte means each as often.
+_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 _LONGEST_EXTENSION = 32
 _LONGEST_SHOWN = 60
 _LONGEST_KEPT = 512
@@ -91,8 +92,8 @@ def with_suffix(name: str, suffix: str) -> str:
 
 
 def random_word(length: int = 10) -> str:
-    """Return a word that nobody can guess; ten letters are 49 bits."""
-    return "".join(secrets.choice(_LETTERS) for _ in range(length))
+    """Return a word that nobody can guess; ten letters are 50 bits."""
+    return "".join([_LETTERS[byte % len(_LETTERS)] for byte in secrets.token_bytes(length)])
 
 
 def presentable(filename: str, room: int = _LONGEST_KEPT) -> str:

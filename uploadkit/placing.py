@@ -48,7 +48,7 @@ def place(
         folder = root()
         return target.folder if folder is None else os.path.join(folder, *segments(target.folder))
 
-    for basename, overwrite in candidates(rules, target.basename, target_folder, taken, policy):
+    for basename, overwrite in candidates(rules, target, target_folder, taken, policy):
         attempt = target
         if basename != target.basename:
             attempt = checked(rules, storage, target._replace(basename=basename))
