@@ -223,8 +223,10 @@ def test_a_table_of_words_and_one_of_markdown_have_the_same_cells():
 
 @pytest.mark.parametrize("size", [1, 100, MIB, 3 * MIB + 7])
 def test_a_form_that_is_made_while_it_is_read_is_as_long_as_it_says_and_parses(size, app):
-    whole = bodies.Pieces(bodies.form("a.jpg", size)).read()
-    assert len(whole) == bodies.form_length("a.jpg", size)
+    form = bodies.Form("a.jpg", size)
+    whole = bodies.Pieces(iter(form)).read()
+    assert len(whole) == form.length
+    assert form.content_type != bodies.Form("a.jpg", size).content_type
     seen = []
 
     @app.post("/")

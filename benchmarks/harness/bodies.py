@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -12,8 +13,6 @@ from .model import MIB
 #: What a photo begins with, so that a look at the content finds what the name promises.
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
 BLOCK = random.Random(0).randbytes(MIB)
-BOUNDARY = "----benchmark-0f1e2d3c4b5a"
-FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
 
 
 def photo(size: int) -> Iterator[bytes | memoryview]:
@@ -25,20 +24,35 @@ def photo(size: int) -> Iterator[bytes | memoryview]:
         left -= len(BLOCK)
 
 
-def form(filename: str, size: int, field: str = "photo") -> Iterator[bytes | memoryview]:
-    """Yield a form with a photo and a caption, in pieces."""
-    yield (
-        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="caption"\r\n\r\nA photo\r\n'
-        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{field}"; filename="{filename}"\r\n'
-        "Content-Type: image/jpeg\r\n\r\n"
-    ).encode()
-    yield from photo(size)
-    yield f"\r\n--{BOUNDARY}--\r\n".encode()
+class Form:
+    """A form with a photo and a caption, in pieces.
 
+    Its boundary is its own: browsers, curl and Python's clients make a new one for each form.
 
-def form_length(filename: str, size: int) -> int:
-    """Return how long such a form is, in bytes."""
-    return sum(map(len, form(filename, 0))) + size
+    :param filename: What the photo is called.
+    :param size: The length of the photo in bytes.
+    """
+
+    def __init__(self, filename: str, size: int) -> None:
+        boundary = f"----WebKitFormBoundary{os.urandom(8).hex()}"
+        self.content_type = f"multipart/form-data; boundary={boundary}"
+        self._size = size
+        self._head = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="caption"\r\n\r\nA photo\r\n'
+            f'--{boundary}\r\nContent-Disposition: form-data; name="photo"; filename="{filename}"\r\n'
+            "Content-Type: image/jpeg\r\n\r\n"
+        ).encode()
+        self._end = f"\r\n--{boundary}--\r\n".encode()
+
+    @property
+    def length(self) -> int:
+        """Its length in bytes."""
+        return len(self._head) + self._size + len(self._end)
+
+    def __iter__(self) -> Iterator[bytes | memoryview]:
+        yield self._head
+        yield from photo(self._size)
+        yield self._end
 
 
 class Pieces(io.RawIOBase):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.apps import NEEDS, create, empty
 
-from .bodies import FORM_TYPE, Pieces, form, form_length
+from .bodies import Form, Pieces
 from .measure import LINUX, family
 from .model import KIB, Contestant, Job, Unavailable
 
@@ -71,6 +71,7 @@ def post_in_process(app: WSGIApplication, filename: str, size: int) -> None:
         statuses.append(status)
         return lambda _: None
 
+    form = Form(filename, size)
     environ: WSGIEnvironment = {
         "REQUEST_METHOD": "POST",
         "SCRIPT_NAME": "",
@@ -80,11 +81,11 @@ def post_in_process(app: WSGIApplication, filename: str, size: int) -> None:
         "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1",
         "HTTP_HOST": "localhost",
-        "CONTENT_TYPE": FORM_TYPE,
-        "CONTENT_LENGTH": str(form_length(filename, size)),
+        "CONTENT_TYPE": form.content_type,
+        "CONTENT_LENGTH": str(form.length),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
-        "wsgi.input": Pieces(form(filename, size)),
+        "wsgi.input": Pieces(iter(form)),
         "wsgi.errors": io.StringIO(),
         "wsgi.multithread": False,
         "wsgi.multiprocess": False,
@@ -144,10 +145,11 @@ def _command(server: str, name: str, folder: Path, fd: int) -> list[str]:
 def _send(port: int, filename: str, size: int) -> None:
     """Post a form to a web server and wait for its answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT)
-    headers = {"Content-Type": FORM_TYPE, "Content-Length": str(form_length(filename, size)), "Connection": "close"}
+    form = Form(filename, size)
+    headers = {"Content-Type": form.content_type, "Content-Length": str(form.length), "Connection": "close"}
     try:
         with suppress(BrokenPipeError):  # an answer may come before the end of the form
-            connection.request("POST", "/", form(filename, size), headers)
+            connection.request("POST", "/", iter(form), headers)
         answer = connection.getresponse()
         content = answer.read()
     finally:
