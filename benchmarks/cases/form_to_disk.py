@@ -70,8 +70,8 @@ CASE = Case(
     "A form into a folder",
     "A form with a photo and a caption is posted to an app that stores the photo in a folder; every post has a new "
     "name, and a new boundary, as browsers and other clients make one for each form: Werkzeug's parser compiles two "
-    "patterns for it. In process, the body is made while it is read. Under a web server with one worker, the client is another "
-    "process, and CPU, memory and bytes are the server's. *Copy of the body* parses "
+    "patterns for it. In process, the body is made while it is read. Under a web server with one worker, the client is "
+    "another process, and CPU, memory and bytes are the server's. *Copy of the body* parses "
     "nothing: it writes the whole body to a file. Only contestants that say so flush to the disk, and uploadkit unless "
     "it says that it does not.",
     trials,
