@@ -30,7 +30,7 @@ from uploadkit import (
 from uploadkit.backends import capabilities, create_backend
 from uploadkit.backends.local import LocalBackend
 from uploadkit.backends.memory import MemoryBackend
-from uploadkit.values import parse_size
+from uploadkit.sizes import parse_size
 
 
 def configured(app: Flask, **config: Any) -> UploadConfiguration:

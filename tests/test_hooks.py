@@ -107,6 +107,12 @@ def raising(error: Exception) -> Hook:
     return hook
 
 
+@pytest.mark.parametrize("hook", ["file_allowed", "extension_allowed"])
+def test_a_file_field_offers_every_file_where_a_hook_decides(make: MakeSet, hook: str) -> None:
+    assert make(**{hook: lambda *args: True}).accept == ""
+    assert make(resolve_conflict=lambda folder, name: name).accept.startswith(".bmp,.gif,")
+
+
 BAD_NAMES: list[Any] = [
     *("../x.jpg", "/x.jpg", "", "..", ".", "a/x.jpg", "a/../x.jpg", "..\\x.jpg", "\\x.jpg", "C:\\x.jpg"),
     *("x.jpg/", "___"),

@@ -101,6 +101,19 @@ def test_flask_wtfs_own_validators_work_beside_it(app: Flask) -> None:
     assert errors(app, Form, photo=upload(png(1, 1))) == {}
 
 
+def test_of_several_files_the_refused_one_is_named(app: Flask) -> None:
+    class Form(FlaskForm):
+        more = MultipleFileField(validators=[UploadAllowed(photos, {"too_large": Markup("<b>zu groß</b>")})])
+
+    fine = upload(png(1, 1), "fine.png")
+    [text] = errors(app, Form, more=[fine, upload(b"x", "<i>.exe")])["more"]
+    assert text.startswith("<i>.exe: File extension 'exe' is not allowed.")
+    assert not isinstance(text, Markup)  # a template escapes it
+    [html] = errors(app, Form, more=[upload(png(1, 1), "fine.png"), upload(bytes(1001), "<i>.png")])["more"]
+    assert html == Markup("&lt;i&gt;.png: <b>zu groß</b>")
+    assert isinstance(html, Markup)
+
+
 def test_messages_can_be_given_by_code(app: Flask) -> None:
     class Form(FlaskForm):
         photo = FileField(validators=[UploadAllowed(photos, {"too_large": Markup("<b>zu groß</b>")})])

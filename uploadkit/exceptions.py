@@ -24,7 +24,7 @@ vendor's library is chained as ``__cause__``. Messages name keys and backends, n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from errno import EACCES, EEXIST, ENOENT
 
 
@@ -40,14 +40,22 @@ class UploadNotAllowed(UploadKitError):
         ``"folder"``, ``"too_large"``, ``"too_small"``, ``"content_type"``, those of the other validators, or
         ``"not_allowed"`` for anything else.
     :param allowed: What would have been accepted, where that can be listed.
+    :param params: What the reason speaks of, by name, for sentences in other languages: of ``"too_large"``, ``limit``
+        is ``"5 MB"`` and ``max_size`` the number of bytes.
     """
 
     def __init__(
-        self, reason: str | None = None, *, code: str = "not_allowed", allowed: Iterable[str] | None = None
+        self,
+        reason: str | None = None,
+        *,
+        code: str = "not_allowed",
+        allowed: Iterable[str] | None = None,
+        params: Mapping[str, object] | None = None,
     ) -> None:
         self.reason: str = str(reason) if reason else "This file is not accepted here."
         self.code = code
         self.allowed: tuple[str, ...] | None = None if allowed is None else tuple(allowed)
+        self.params: dict[str, object] = dict(params or {})
         super().__init__(self.reason)
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -18,7 +18,7 @@ from .reporting import reporting
 from .saving import Request
 from .settings import OnConflict
 from .sources import Source, as_storage
-from .targets import read_folder, require_filename, split_name
+from .targets import is_overridden, listed_extensions, read_folder, require_filename, split_name
 
 
 class SavingVerbs(LinkVerbs):
@@ -51,6 +51,17 @@ class SavingVerbs(LinkVerbs):
             require_filename(storage)
             wanted = Request(self._folder(folder), name, on_conflict)
             return self._shown(report.saved(saving.save(self._rules, storage, wanted))).key
+
+    @property
+    def accept(self) -> str:
+        """For the ``accept`` of an ``<input type="file">``: the extensions of the set, as in ``".gif,.jpg"``.
+
+        It is empty, so that browsers offer every file, if the extensions cannot be listed or a hook of yours decides.
+        To browsers it is a hint (https://html.spec.whatwg.org/multipage/input.html#attr-input-accept); `save` decides.
+        """
+        if is_overridden(self._rules.file_allowed) or is_overridden(self._rules.extension_allowed):
+            return ""
+        return ",".join(f".{each}" for each in listed_extensions(self._rules) or ())
 
     def check(
         self, storage: FileStorage, folder: str | os.PathLike[str] | None = None, name: str | None = None

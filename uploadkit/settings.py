@@ -11,9 +11,10 @@ from typing import Any, Literal, cast
 from werkzeug.datastructures import FileStorage
 
 from .candidate import Validator
-from .exceptions import ConfigError, UploadNotAllowed
+from .exceptions import ConfigError
 from .names import NameStyle
 from .signers.request import URLSigner
+from .sizes import too_large, too_small
 from .values import (
     read_choice,
     read_flag,
@@ -24,7 +25,6 @@ from .values import (
     read_size,
     read_validators,
     read_window,
-    readable_size,
 )
 
 _log = logging.getLogger("uploadkit")
@@ -119,8 +119,7 @@ class SetSettings:
         """
         self.require_no_more(size)
         if size is not None and self.min_size is not None and size < self.min_size:
-            limit = readable_size(self.min_size)
-            raise UploadNotAllowed(f"The file is too small; it must have at least {limit}.", code="too_small")
+            raise too_small(self.min_size)
 
     def require_no_more(self, size: int | None) -> None:
         """Refuse a file of which so many bytes have come.
@@ -128,8 +127,7 @@ class SetSettings:
         :raises UploadNotAllowed: with the code ``"too_large"``.
         """
         if size is not None and self.max_size is not None and size > self.max_size:
-            limit = readable_size(self.max_size)
-            raise UploadNotAllowed(f"The file is too large; at most {limit} are allowed.", code="too_large")
+            raise too_large(self.max_size)
 
 
 def with_validators(settings: SetSettings, first: Iterable[Validator]) -> SetSettings:

@@ -121,11 +121,12 @@ def require_allowed(rules: Rules, storage: FileStorage, basename: str) -> None:
         return
     ext, allowed = extension(basename), listed_extensions(rules)
     if rules.extension_allowed(ext):
-        raise UploadNotAllowed(f"The file {basename!r} is not accepted here.")
+        raise UploadNotAllowed(f"The file {basename!r} is not accepted here.", params={"name": basename})
     reason = f"File extension {ext!r} is not allowed." if ext else "A file without an extension is not allowed."
     if allowed:
         reason += f" Allowed are: {', '.join(allowed)}."
-    raise UploadNotAllowed(reason, code="extension", allowed=allowed)
+    params = {"extension": ext, "allowed": ", ".join(allowed or ())}
+    raise UploadNotAllowed(reason, code="extension", allowed=allowed, params=params)
 
 
 def listed_extensions(rules: Rules) -> tuple[str, ...] | None:

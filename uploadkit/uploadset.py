@@ -22,8 +22,8 @@ from .operations import exists
 from .remotepath import RemotePath
 from .scoped import ScopedSet
 from .signers.request import URLSigner
+from .sizes import parse_size
 from .targets import Authorizer, Rules, default_hook, read_folder
-from .values import parse_size
 from .verbs import FileVerbs
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from .exceptions import ConfigError
 from .filetypes import as_extensions, content_type_for
 from .models import MAX_EXPIRY, LinkOptions
 from .signers.request import URLSigner
+from .sizes import parse_size
 
-_SIZE = re.compile(r"([0-9]{1,15})\s*([kmgt]i?)?b?", re.IGNORECASE)
 _LOCATION = re.compile(r"/(?:(?!\.\.?/)[A-Za-z0-9._~-]+/)+")
 _UNKNOWN_TYPE = "application/octet-stream"
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0", "")
@@ -51,29 +51,6 @@ def read_size(config: Mapping[str, Any], key: str) -> int | None:
         return parse_size(value)
     except ValueError as error:
         raise ConfigError(f"{key}: {error}") from error
-
-
-def parse_size(value: int | str) -> int:
-    """Turn ``"5 MB"``, ``"64 KiB"`` or a number into bytes.
-
-    :raises ValueError: if it is no size, or not above zero.
-    """
-    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is not None:
-        number, unit = int(match[1]), (match[2] or "").lower()
-        value = number * (1024 if unit.endswith("i") else 1000) ** " kmgt".index(unit[:1] or " ")
-    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-        raise ValueError(f"{value!r} is no size; write a whole number of bytes above zero, or text such as '5 MB'.")
-    return value
-
-
-def readable_size(size: int) -> str:
-    """Return a size as people write it, if it is a round one: ``"5 MB"``, ``"64 KiB"``, ``"1,234 bytes"``."""
-    for factor, units in ((1000, ("TB", "GB", "MB", "kB")), (1024, ("TiB", "GiB", "MiB", "KiB"))):
-        for power, unit in zip((4, 3, 2, 1), units, strict=True):
-            if size % factor**power == 0:
-                return f"{size // factor**power} {unit}"
-    return f"{size:,} bytes"
 
 
 def read_extensions(config: Mapping[str, Any], key: str) -> Container[str]:

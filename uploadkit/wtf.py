@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from markupsafe import Markup
 from werkzeug.datastructures import FileStorage
 
 from .exceptions import UploadNotAllowed
+from .names import presentable
 from .verbs import FileVerbs
 
 Messages = Mapping[str, Any] | Callable[[UploadNotAllowed], Any]
@@ -19,7 +21,8 @@ class UploadAllowed:
     ``FileAllowed`` of Flask-WTF looks at extensions only; this is everything that ``photos.save`` looks at: name,
     extension, length, content and validators. A field with no file chosen passes; ``FileRequired`` is for that.
 
-    For `FileField` and `MultipleFileField`.
+    For `FileField` and `MultipleFileField`; where several files were chosen, the reason begins with the name of the one
+    that is refused.
 
     :param upload_set: The set, a view of one, or a function that returns one within the request.
     :param messages: What to say instead, by the refusal's ``code``; the values may be lazy translations. Or a function
@@ -38,11 +41,13 @@ class UploadAllowed:
         from wtforms.validators import StopValidation  # late: who has no forms need not install it
 
         upload_set = self._upload_set if isinstance(self._upload_set, FileVerbs) else self._upload_set()
-        for storage in _files(field.data):
+        chosen = _files(field.data)
+        for storage in chosen:
             try:
                 upload_set.check(storage)
             except UploadNotAllowed as error:
-                raise StopValidation(self._message(error)) from error
+                message = self._message(error)
+                raise StopValidation(message if len(chosen) == 1 else _of_file(storage, message)) from error
 
     def _message(self, error: UploadNotAllowed) -> Any:
         if callable(self._messages):
@@ -50,7 +55,13 @@ class UploadAllowed:
         return self._messages.get(error.code, error.reason)
 
 
-def _files(data: Any) -> Iterable[FileStorage]:
+def _files(data: Any) -> list[FileStorage]:
     """Return the files that were chosen; browsers send an empty one for none."""
     found = data if isinstance(data, (list, tuple)) else (data,)
-    return (each for each in found if isinstance(each, FileStorage) and each.filename)
+    return [each for each in found if isinstance(each, FileStorage) and each.filename]
+
+
+def _of_file(storage: FileStorage, message: Any) -> str:
+    """Say which file a message is about. Where the message is HTML, the visitor's name for the file is escaped."""
+    template = Markup("{}: {}") if hasattr(message, "__html__") else "{}: {}"
+    return template.format(presentable(storage.filename or ""), message)

@@ -114,7 +114,7 @@ def store(file: FileStorage) -> str | None:
 def show(refused: list[tuple[str, str]]) -> str:
     """Return the page. Jinja escapes every name and reason in it."""
     images = [(info, photos.url(info.filename)) for info in islice(photos.list_files(), MOST_SHOWN)]
-    return render_template("gallery.html", images=images, refused=refused, accept=",".join(f".{ext}" for ext in IMAGES))
+    return render_template("gallery.html", images=images, refused=refused, accept=photos.accept)
 
 
 def on_moto() -> dict[str, Any]:

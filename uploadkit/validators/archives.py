@@ -12,7 +12,7 @@ from typing import BinaryIO
 from ..candidate import Candidate
 from ..exceptions import UploadNotAllowed
 from ..filetypes import ARCHIVES
-from ..values import parse_size, readable_size
+from ..sizes import parse_size, readable_size
 from .zipdirectory import DEFLATED, STORED, BrokenZipError, Entry, Layout, check_content, read_entries, read_layout
 
 #: Files that are ZIP archives.
@@ -100,15 +100,19 @@ class Archive:
 
     def _refuse_count(self) -> None:
         raise UploadNotAllowed(
-            f"The archive has too many files; at most {self.max_files:,} are allowed.", code="archive_files"
+            f"The archive has too many files; at most {self.max_files:,} are allowed.",
+            code="archive_files",
+            params={"limit": f"{self.max_files:,}", "max_files": self.max_files},
         )
 
     def _judge_total(self, entries: list[Entry], length: int) -> None:
         limit, total = parse_size(self.max_total), sum(entry.size for entry in entries)
         if total > limit:
+            readable = readable_size(limit)
             raise UploadNotAllowed(
-                f"The content of the archive is too large; at most {readable_size(limit)} are allowed.",
+                f"The content of the archive is too large; at most {readable} are allowed.",
                 code="archive_total",
+                params={"limit": readable, "max_total": limit},
             )
         if total > max(_HARMLESS, self.max_ratio * length):
             raise UploadNotAllowed("The archive unpacks to far more than its own size.", code="archive_ratio")

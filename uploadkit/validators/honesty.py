@@ -42,7 +42,8 @@ def require_honest(
         raise _refused(candidate, "Something else is hidden in this file.")
     if allowed and not _is_welcome(promised, kind, claim, allowed):
         reason = "The content of this file is not of a type that is accepted here."
-        raise UploadNotAllowed(reason, code="content_type", allowed=tuple(named))
+        params = {"extension": candidate.extension}
+        raise UploadNotAllowed(reason, code="content_type", allowed=tuple(named), params=params)
 
 
 def _is_honest(kind: str, claim: Claim | None, head: bytes, promised: str, *, strict: bool, vague: bool) -> bool:
@@ -90,4 +91,5 @@ def _runs(kind: str, claim: Claim, head: bytes) -> bool:
 
 
 def _refused(candidate: Candidate, reason: str) -> UploadNotAllowed:
-    return UploadNotAllowed(reason, code="content_type", allowed=(candidate.content_type,))
+    params = {"extension": candidate.extension}
+    return UploadNotAllowed(reason, code="content_type", allowed=(candidate.content_type,), params=params)

@@ -67,6 +67,7 @@ class ImageSize:
                 f"{problem}; accepted are: {accepted}.",
                 code="image_format",
                 allowed=self.formats,
+                params={"allowed": accepted},
             )
         try:
             self._judge_sizes(sizes_in(stream, name))
@@ -89,17 +90,31 @@ class ImageSize:
             raise _broken()
         if self.max_frames is not None and frames > self.max_frames:
             raise UploadNotAllowed(
-                f"The animation is too long; it may have at most {self.max_frames:,} frames.", code="image_frames"
+                f"The animation is too long; it may have at most {self.max_frames:,} frames.",
+                code="image_frames",
+                params={"limit": f"{self.max_frames:,}", "max_frames": self.max_frames},
             )
         if _beyond(width, self.max_width) or _beyond(height, self.max_height):
-            raise _too_large(_sides(self.max_width, self.max_height))
+            raise self._too_large(_sides(self.max_width, self.max_height))
         if _beyond(width * height, self.max_pixels):
-            raise _too_large(f"{self.max_pixels:,} pixels in all")
+            raise self._too_large(f"{self.max_pixels:,} pixels in all")
 
     def _judge_least(self, width: int, height: int) -> None:
         if width < (self.min_width or 0) or height < (self.min_height or 0):
             least = _sides(self.min_width, self.min_height)
-            raise UploadNotAllowed(f"The image is too small; it must have at least {least}.", code="image_too_small")
+            raise UploadNotAllowed(
+                f"The image is too small; it must have at least {least}.",
+                code="image_too_small",
+                params={"limit": least, "min_width": self.min_width, "min_height": self.min_height},
+            )
+
+    def _too_large(self, limit: str) -> UploadNotAllowed:
+        greatest = {"max_width": self.max_width, "max_height": self.max_height, "max_pixels": self.max_pixels}
+        return UploadNotAllowed(
+            f"The image is too large; it may have at most {limit}.",
+            code="image_too_large",
+            params={"limit": limit, **greatest},
+        )
 
 
 def _beyond(value: int, limit: int | None) -> bool:
@@ -111,10 +126,6 @@ def _sides(width: int | None, height: int | None) -> str:
     if width and height:
         return f"{width:,} × {height:,} pixels"  # noqa: RUF001 - the sign for sizes
     return f"{width:,} pixels in width" if width else f"{height:,} pixels in height"
-
-
-def _too_large(limit: str) -> UploadNotAllowed:
-    return UploadNotAllowed(f"The image is too large; it may have at most {limit}.", code="image_too_large")
 
 
 def _broken() -> UploadNotAllowed:

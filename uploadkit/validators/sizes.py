@@ -6,8 +6,7 @@ from dataclasses import InitVar, dataclass, field
 from typing import ClassVar
 
 from ..candidate import Candidate
-from ..exceptions import UploadNotAllowed
-from ..values import parse_size, readable_size
+from ..sizes import parse_size, too_large, too_small
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,7 @@ class MaxSize:
         :raises UploadNotAllowed: if it is above the limit.
         """
         if candidate.size is not None and candidate.size > self.max_size:
-            limit = readable_size(self.max_size)
-            raise UploadNotAllowed(f"The file is too large; at most {limit} are allowed.", code="too_large")
+            raise too_large(self.max_size)
 
 
 @dataclass(frozen=True)
@@ -60,5 +58,4 @@ class MinSize:
         :raises UploadNotAllowed: if it is below the limit.
         """
         if candidate.size is not None and candidate.size < self.min_size:
-            limit = readable_size(self.min_size)
-            raise UploadNotAllowed(f"The file is too small; it must have at least {limit}.", code="too_small")
+            raise too_small(self.min_size)

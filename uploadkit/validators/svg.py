@@ -8,7 +8,7 @@ from xml.parsers.expat import ExpatError
 
 from ..candidate import Candidate
 from ..exceptions import UploadNotAllowed
-from ..values import parse_size, readable_size
+from ..sizes import parse_size, readable_size
 from .svgrules import Inspector, SvgRefusedError
 
 _REASONS = {
@@ -62,8 +62,11 @@ class SafeSvg:
         candidate.stream.seek(0)
         data = candidate.stream.read(limit + 1)
         if len(data) > limit:
+            readable = readable_size(limit)
             raise UploadNotAllowed(
-                f"The SVG image is too large; at most {readable_size(limit)} are allowed.", code="svg_too_large"
+                f"The SVG image is too large; at most {readable} are allowed.",
+                code="svg_too_large",
+                params={"limit": readable, "max_size": limit},
             )
         return data
 
