@@ -371,6 +371,24 @@ def test_a_stream_that_gets_nowhere_is_given_up(attempts: int) -> None:
     assert store.asked == [""] * attempts
 
 
+def test_nobody_reads_on_behind_a_gap() -> None:
+    content = bytes(range(256)) * 2048
+
+    def serve(connection: socket.socket, asked: str) -> bool:
+        connection.sendall(answer(len(content)) + content[:300_000] if not asked else b"")
+        return True
+
+    store = OwnStore(len(content), serve)
+    with store.running(max_attempts=2) as backend:
+        _, stream = backend.open_stream("a")
+        assert stream.read(3) == content[:3]
+        with pytest.raises(UnavailableError):
+            stream.read()  # what has come of it is lost
+        with pytest.raises(ValueError, match="closed"):
+            stream.read(1)
+        stream.close()
+
+
 def test_a_connection_that_falls_silent_is_given_up_after_the_read_timeout() -> None:
     done = threading.Event()
 

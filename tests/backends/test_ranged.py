@@ -16,7 +16,7 @@ from uploadkit.backends._cloud.body import Body
 from uploadkit.backends._cloud.metadata import as_headers, from_headers
 from uploadkit.backends._cloud.ranged import FIRST_WINDOW, Expected, RangedReader, buffered
 from uploadkit.digests import CRC32, new_digest, split_checksum
-from uploadkit.exceptions import IntegrityError
+from uploadkit.exceptions import IntegrityError, UnavailableError
 
 MIB = 1024 * 1024
 CONTENT = random.Random(7).randbytes(5 * MIB + 123)
@@ -118,6 +118,27 @@ def test_a_closed_reader_reads_nothing() -> None:
     with pytest.raises(ValueError, match="closed"):
         reader.read(1)
     assert store.asked == []
+
+
+def test_nobody_reads_on_behind_a_window_that_failed() -> None:
+    store = Store()
+    fetch, failing = store.fetch, [True]
+
+    def fails(begin: int, stop: int) -> bytes:
+        if begin >= 3 * MIB and failing:
+            raise UnavailableError("gone for a while", key="k", backend="test")
+        return fetch(begin, stop)
+
+    store.fetch = fails  # type: ignore[method-assign]
+    with buffered(store.reader(expected=Expected.known(SHA256))) as file:
+        assert file.read(10) == CONTENT[:10]
+        with pytest.raises(UnavailableError):
+            file.read()  # three MiB of it have come, and are lost
+        failing.clear()
+        with pytest.raises(UnavailableError):
+            file.read(1)
+        assert file.seek(10) == 10
+        assert file.read() == CONTENT[10:]
 
 
 class TestVerifying:

@@ -43,6 +43,9 @@ class RangedReader(io.RawIOBase):
     Whoever reads the whole file from its start to its end gets it verified: before the last bytes are handed out,
     all of them are held against the checksum.
 
+    After a window that could not be fetched, nothing is read until somebody seeks: a buffer around the reader loses
+    what it had collected for the call that failed, and whoever just read on would get a file with a gap.
+
     :param fetch: See `Fetch`.
     :param start: Where the range begins in the file.
     :param end: Where it ends; not behind the file's end.
@@ -73,6 +76,7 @@ class RangedReader(io.RawIOBase):
         self._next_size = min(2 * FIRST_WINDOW, read_ahead)
         self._read_ahead = read_ahead
         self._at = 0
+        self._failure: Exception | None = None
         self._backend = backend
         self._key = key
         self._verifier = None if expected is None else _Verifier(expected, self._size, backend, key)
@@ -92,6 +96,7 @@ class RangedReader(io.RawIOBase):
         if base + offset < 0:
             raise ValueError(f"negative seek position {base + offset}")
         self._at = base + offset
+        self._failure = None
         return self._at
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
@@ -113,14 +118,23 @@ class RangedReader(io.RawIOBase):
     def _piece(self, size: int) -> memoryview:
         """Return the next bytes, at most ``size`` and none at the end."""
         self._checkClosed()  # of io.IOBase
+        if self._failure is not None:
+            raise self._failure
         if self._at >= self._size or not size:
             return memoryview(b"")
         if not self._window_at <= self._at < self._window_at + len(self._window):
-            self._load()
+            self._load_or_fail()
         offset = self._at - self._window_at
         piece = memoryview(self._window)[offset : offset + size]
         self._at += len(piece)
         return piece
+
+    def _load_or_fail(self) -> None:
+        try:
+            self._load()
+        except Exception as error:
+            self._failure = error
+            raise
 
     def _load(self) -> None:
         """Fetch the window that begins where the reader stands."""

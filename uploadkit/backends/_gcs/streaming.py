@@ -81,6 +81,9 @@ class _Content:
 class StreamReader(io.RawIOBase):
     """Hands out the body of one answer as it arrives; where that breaks off, another request goes on from there.
 
+    It closes itself when it fails: the buffer around it loses what it had collected for that call, and whoever read on
+    would get a file with a gap.
+
     :param content: What is read.
     :param start: Where the range begins in it.
     :param end: Where the range ends; not behind the content's end.
@@ -119,7 +122,11 @@ class StreamReader(io.RawIOBase):
         """Fill the front of ``buffer`` with what is there, and wait only if nothing is."""
         self._checkClosed()  # of io.IOBase
         view = memoryview(buffer).cast("B")[: min(_PIECE, self._end - self._at)]
-        piece = self._insist(len(view)) if view else b""
+        try:
+            piece = self._insist(len(view)) if view else b""
+        except BaseException:
+            self.close()
+            raise
         view[: len(piece)] = piece
         self._at += len(piece)
         if self._at >= self._end:
