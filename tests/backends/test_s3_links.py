@@ -27,7 +27,7 @@ from uploadkit.backends._cloud.clients import close_clients
 from uploadkit.backends._s3 import links
 from uploadkit.backends.s3 import S3Backend, S3Options
 from uploadkit.exceptions import InvalidKeyError, NotSupportedError, PermissionDeniedError
-from uploadkit.models import LinkMethod, LinkOptions, SaveOptions
+from uploadkit.models import LinkMethod, LinkOptions, SaveOptions, UploadPolicy
 
 from .s3_sink import ACCESS_KEY, SECRET_KEY, MakeS3, Sink, clean_environment, make_s3, sink, sink_server
 
@@ -266,6 +266,23 @@ class TestTemporaryCredentials:
         seal = verify("GET", signed.url, "secret1")
         assert (seal.date, seal.ends) == (begins, role.ends.replace(microsecond=0))
         assert parameters_of(future.url)["X-Amz-Expires"] == "1"
+
+    @pytest.mark.parametrize("expires_in", [60, 7200])
+    def test_requests_that_store_tell_that_they_end_with_them(self, expires_in: int) -> None:
+        role = Role(timedelta(hours=1))
+        forms = UploadPolicy(method="POST", max_size=10, options=SaveOptions(overwrite=True))
+        with closing(client_with(role.credentials, signature_version="s3v4")) as client:
+            backend = S3Backend("bucket", S3Options(client=client))
+            requests = (
+                backend.presign_upload("a.txt", UploadPolicy(10, 10), expires_in),
+                backend.presign_upload("a.txt", forms, expires_in),
+                backend.presign_part("a.txt", "word.upload", 1, expires_in),
+            )
+        asked = datetime.now(timezone.utc) + timedelta(seconds=expires_in)
+        for request in requests:
+            assert request.expires_at is not None
+            assert request.expires_at <= min(asked, role.ends)
+            assert min(asked, role.ends) - request.expires_at < timedelta(seconds=30)
 
     def test_renewed_ones_are_used_at_once(self) -> None:
         role = Role(timedelta(minutes=5))  # so short that they are renewed each time they are used

@@ -17,12 +17,12 @@ from ...models import MAX_EXPIRY, LinkMethod, LinkOptions, SignedURL, check_expi
 from .._cloud.translate import translating
 from .._cloud.v4 import canonical_path, canonical_query, string_to_sign
 from .client import BACKEND, S3Calls
+from .credentials import signing_credentials
 from .errors import meaning
 from .signing import refuse_secrets
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _TIME = "%Y%m%dT%H%M%SZ"
-_TRIES = 3
 _OPERATIONS: dict[LinkMethod, str] = {"GET": "get_object", "HEAD": "head_object"}
 #: What has to travel as a header, which a link in a page cannot.
 _NEEDS_HEADERS = ("RequestPayer", "ExpectedBucketOwner")
@@ -126,7 +126,7 @@ def signed_url(calls: S3Calls, key: str, expires_in: int, options: LinkOptions) 
     name = calls.place.stored(key)
     with translating(meaning, "sign a URL of", key, BACKEND):
         client = calls.client
-        credentials, end = _credentials(client)
+        credentials, end = signing_credentials(client)
         place = _place(calls, client, credentials, options.method, key)
         begins = floor(time.time() if options.signed_at is None else options.signed_at.timestamp())
         ends = begins + expires_in if end is None else max(min(begins + expires_in, end), begins + 1)
@@ -148,21 +148,6 @@ def _presigned(calls: S3Calls, client: Any, name: str, seconds: int, options: Li
     place = {"Bucket": calls.place.bucket, "Key": name}
     parameters = {**calls.parameters(operation), **given, **place}
     return cast("str", client.generate_presigned_url(operation, Params=parameters, ExpiresIn=seconds))
-
-
-def _credentials(client: Any) -> tuple[Any, int | None]:
-    """Return what the client signs with at the moment, and when that ends, as far as it is known.
-
-    There is no other way to them than the SDK's private one; where it is closed one day, only the SDK signs.
-    """
-    source = getattr(getattr(client, "_request_signer", None), "_credentials", None)
-    if source is None:
-        return None, None
-    for _ in range(_TRIES):
-        credentials, end = source.get_frozen_credentials(), getattr(source, "_expiry_time", None)
-        if getattr(source, "_frozen_credentials", credentials) == credentials:
-            break  # else another thread renewed them in between, and the end is that of its own
-    return credentials, None if end is None else floor(end.timestamp())
 
 
 def _place(calls: S3Calls, client: Any, credentials: Any, method: LinkMethod, key: str) -> _Place | None:

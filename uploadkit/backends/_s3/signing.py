@@ -19,6 +19,7 @@ from .._cloud.metadata import new_upload_word
 from .._cloud.translate import translating
 from .checksums import from_hex
 from .client import BACKEND, S3Calls, make_client
+from .credentials import signing_credentials
 from .errors import meaning
 from .files import attributes_of
 from .options import S3Options
@@ -95,6 +96,7 @@ def _presign_post(calls: S3Calls, key: str, policy: UploadPolicy, expires_in: in
     conditions: list[Any] = [{name: value} for name, value in fields.items()]
     refuse_secrets(calls, key)
     with translating(meaning, "sign an upload of", key, BACKEND):
+        _, end = signing_credentials(calls.client)
         made = calls.client.generate_presigned_post(
             calls.place.bucket,
             calls.place.stored(key),
@@ -102,25 +104,29 @@ def _presign_post(calls: S3Calls, key: str, policy: UploadPolicy, expires_in: in
             Conditions=[*conditions, ["content-length-range", policy.min_size, policy.max_size]],
             ExpiresIn=expires_in,
         )
-    return PresignedRequest("POST", made["url"], _expiry(expires_in), fields=dict(made["fields"]))
+    return PresignedRequest("POST", made["url"], _expiry(expires_in, end), fields=dict(made["fields"]))
 
 
 def _put_request(
     calls: S3Calls, operation: str, key: str, expires_in: int, given: Mapping[str, Any]
 ) -> PresignedRequest:
-    url = _sign(calls, operation, key, expires_in, given)
+    url, end = _sign(calls, operation, key, expires_in, given)
     headers = _headers(calls, operation, {**calls.parameters(operation), **given})
-    return PresignedRequest("PUT", url, _expiry(expires_in), headers=headers)
+    return PresignedRequest("PUT", url, _expiry(expires_in, end), headers=headers)
 
 
-def _sign(calls: S3Calls, operation: str, key: str, expires_in: int, given: Mapping[str, Any]) -> str:
+def _sign(
+    calls: S3Calls, operation: str, key: str, expires_in: int, given: Mapping[str, Any]
+) -> tuple[str, int | None]:
+    """Return a URL, and when the credentials end that sign it; if they are renewed meanwhile, it works for longer."""
     place = {"Bucket": calls.place.bucket, "Key": calls.place.stored(key)}
     refuse_secrets(calls, key)
     with translating(meaning, "sign a URL of", key, BACKEND):
+        _, end = signing_credentials(calls.client)
         url = calls.client.generate_presigned_url(
             operation, Params={**calls.parameters(operation), **given, **place}, ExpiresIn=expires_in
         )
-    return cast("str", url)
+    return cast("str", url), end
 
 
 def _headers(calls: S3Calls, operation: str, given: Mapping[str, Any]) -> dict[str, str]:
@@ -176,5 +182,7 @@ def refuse_secrets(calls: S3Calls, key: str) -> None:
         raise NotSupportedError(f"Nothing can be signed for {key!r}: {problem}.", key=key, backend=BACKEND)
 
 
-def _expiry(expires_in: int) -> datetime:
-    return datetime.now(timezone.utc) + timedelta(seconds=expires_in)
+def _expiry(expires_in: int, end: int | None) -> datetime:
+    """Return when a request that was signed just now ends: with the credentials, if they end sooner."""
+    asked = datetime.now(timezone.utc) + timedelta(seconds=expires_in)
+    return asked if end is None else min(asked, datetime.fromtimestamp(end, timezone.utc))
