@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import uploadkit
 import uploadkit.signers
 from uploadkit.signers.cloudfront import CloudFrontSigner
 
@@ -38,6 +39,7 @@ def test_an_app_with_local_sets_starts_without_what_only_files_or_other_stores_n
         *("boto3", "botocore", "google.cloud", "google.auth", "cryptography", "PIL"),
         *("uploadkit.backends.s3", "uploadkit.backends.gcs", "uploadkit.signers.cloudfront"),
         *("uploadkit.validators.honesty", "uploadkit.validators.sniffing"),
+        *("uploadkit.forms.receiving", "uploadkit.directmodels", "uploadkit.signers.request"),
     }
     assert loaded & late == set()
 
@@ -56,7 +58,17 @@ with app.app_context():
     )
 
 
+def test_what_is_loaded_late_can_be_imported_as_all_else() -> None:
+    from uploadkit import IncomingForm, receive
+    from uploadkit.forms import receiving
+
+    assert (IncomingForm, receive) == (receiving.IncomingForm, receiving.receive)
+    assert all(hasattr(uploadkit, name) for name in uploadkit.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'recieve'"):
+        uploadkit.recieve  # type: ignore[attr-defined]  # noqa: B018 - that is what fails
+
+
 def test_a_signer_that_is_loaded_late_is_the_one_of_its_module():
     assert uploadkit.signers.CloudFrontSigner is CloudFrontSigner
     with pytest.raises(AttributeError, match="no attribute 'CloudFlareSigner'"):
-        uploadkit.signers.CloudFlareSigner  # noqa: B018
+        uploadkit.signers.CloudFlareSigner  # type: ignore[attr-defined]  # noqa: B018

@@ -3,6 +3,9 @@
 The names of Flask-Uploads come first; everything else is uploadkit's own.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from werkzeug.datastructures import FileStorage
 from werkzeug.utils import secure_filename
 
@@ -43,7 +46,6 @@ from .filetypes import (
     extension,
     lowercase_ext,
 )
-from .forms.receiving import IncomingFile, IncomingForm, ReceivedFile, receive
 from .models import FileInfo, LinkOptions, SaveOptions, SignedURL
 from .remotepath import RemotePath
 from .scoped import ScopedSet
@@ -53,6 +55,9 @@ from .templating import upload_url
 from .test_helper import TestingFileStorage
 from .uploadset import UploadSet
 from .web.blueprint import uploaded_file, uploads_mod
+
+if TYPE_CHECKING:
+    from .forms.receiving import IncomingFile, IncomingForm, ReceivedFile, receive
 
 __version__ = "0.1.0"
 
@@ -120,3 +125,13 @@ __all__ = [  # noqa: RUF022 - the drop-in names first
     "UnavailableError",
     "NotSupportedError",
 ]
+
+#: Where they are: apps that take forms in one piece do not wait for it.
+_LATE = dict.fromkeys(("receive", "IncomingForm", "IncomingFile", "ReceivedFile"), "uploadkit.forms.receiving")
+
+if not TYPE_CHECKING:  # else type checkers believe that the module has every name
+
+    def __getattr__(name: str) -> object:
+        if name not in _LATE:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(_LATE[name]), name)

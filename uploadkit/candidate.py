@@ -9,7 +9,7 @@ from typing import BinaryIO, Protocol
 HEAD_SIZE = 256 * 1024
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Candidate:
     """A file that is about to be stored.
 

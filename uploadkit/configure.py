@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from .config import UploadConfiguration, config_for_set
 from .exceptions import BackendError, ConfigError
-from .forms.receiving import IncomingForm, receive
 from .forms.wiring import use_fast_forms
 from .limiting import limit_early
 from .operations import sweep
@@ -23,6 +22,8 @@ from .web.blueprint import uploads_mod
 if TYPE_CHECKING:
     from flask import Flask
     from werkzeug.wrappers import Request
+
+    from .forms.receiving import IncomingForm
 
 _log = logging.getLogger("uploadkit")
 
@@ -74,6 +75,8 @@ class Uploads:
 
     def receive(self, request: Request, sets: Mapping[str, UploadSet | ScopedSet]) -> IncomingForm:
         """Return the form of a request whose files go to their sets while it arrives; see `uploadkit.receive`."""
+        from .forms.receiving import receive  # late: few apps need it
+
         return receive(request, sets)
 
 

@@ -17,11 +17,11 @@ from .exceptions import NotSupportedError
 from .filetypes import content_type_for
 from .keys import file_key, split
 from .models import MAX_EXPIRY, LinkMethod, LinkOptions, SignedURL, check_expiry
-from .signers.request import LinkRequest, URLSigner
 from .tokens import AppLink, signed_query
 from .urls import public_url, route_url
 
 if TYPE_CHECKING:
+    from .signers.request import URLSigner
     from .targets import Rules
 
 #: How many seconds a signed link lives at least where nothing else is asked.
@@ -160,6 +160,8 @@ def _by_backend(set_name: str, power: SupportsSigning, key: str, seconds: int, o
 def _by_signer(
     set_name: str, config: UploadConfiguration, key: str, options: LinkOptions, ends: datetime, *, overrides: bool
 ) -> SignedURL:
+    from .signers.request import LinkRequest  # late: few apps have a signer of their own
+
     signer = cast("URLSigner", config.settings.url_signer)
     begins, location = cast("datetime", options.signed_at), str(config.backend.path(key))
     url: object = signer(

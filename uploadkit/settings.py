@@ -6,14 +6,13 @@ import difflib
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from werkzeug.datastructures import FileStorage
 
 from .candidate import Validator
 from .exceptions import ConfigError
 from .names import NameStyle
-from .signers.request import URLSigner
 from .sizes import too_large, too_small
 from .values import (
     read_choice,
@@ -26,6 +25,9 @@ from .values import (
     read_validators,
     read_window,
 )
+
+if TYPE_CHECKING:
+    from .signers.request import URLSigner
 
 _log = logging.getLogger("uploadkit")
 
@@ -71,7 +73,7 @@ _MEANT = {
 _MISSPELT = 0.85
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SetSettings:
     """How one upload set behaves, beside what Flask-Uploads knew.
 

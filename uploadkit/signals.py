@@ -40,7 +40,7 @@ REJECTED = "rejected"
 _log = logging.getLogger("uploadkit.events")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class UploadEvent:
     """What a signal tells of one file. What is not known is None.
 

@@ -21,13 +21,14 @@ from .names import clean_filename
 from .operations import exists
 from .remotepath import RemotePath
 from .scoped import ScopedSet
-from .signers.request import URLSigner
 from .sizes import parse_size
 from .targets import Authorizer, Rules, default_hook, read_folder
 from .verbs import FileVerbs
 
 if TYPE_CHECKING:
     from flask import Flask
+
+    from .signers.request import URLSigner
 
 
 AuthorizerT = TypeVar("AuthorizerT", bound=Authorizer)

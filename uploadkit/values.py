@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Mapping
 from importlib import import_module
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from .candidate import Validator
 from .exceptions import ConfigError
 from .filetypes import as_extensions, content_type_for
 from .models import MAX_EXPIRY, LinkOptions
-from .signers.request import URLSigner
 from .sizes import parse_size
+
+if TYPE_CHECKING:
+    from .signers.request import URLSigner
 
 _LOCATION = re.compile(r"/(?:(?!\.\.?/)[A-Za-z0-9._~-]+/)+")
 _UNKNOWN_TYPE = "application/octet-stream"

@@ -27,7 +27,8 @@ from tests.gcsv4 import Refused
 from uploadkit import BackendError, InvalidKeyError, NotSupportedError, PermissionDeniedError, UnavailableError
 from uploadkit.backends._gcs import iam
 from uploadkit.backends.gcs import GCSBackend, GCSOptions
-from uploadkit.models import LinkOptions, UploadPolicy
+from uploadkit.directmodels import UploadPolicy
+from uploadkit.models import LinkOptions
 
 HOUR = 3600
 HALF_A_DAY = timedelta(hours=12)

@@ -21,7 +21,7 @@ from uploadkit import (
     UnavailableError,
 )
 from uploadkit.backends.gcs import GCSBackend
-from uploadkit.models import Part
+from uploadkit.directmodels import Part
 from uploadkit.testing.subject import get
 
 pytestmark = pytest.mark.slow

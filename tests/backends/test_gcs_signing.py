@@ -21,7 +21,7 @@ from tests import gcsv4
 from tests.gcsv4 import Refused
 from uploadkit import NotFoundError, NotSupportedError, SaveOptions
 from uploadkit.backends.gcs import GCSBackend, GCSOptions
-from uploadkit.models import PresignedRequest, UploadPolicy
+from uploadkit.directmodels import PresignedRequest, UploadPolicy
 
 EMAIL = "throwaway@project.iam.gserviceaccount.com"
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)

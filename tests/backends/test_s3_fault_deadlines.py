@@ -15,8 +15,8 @@ import pytest
 
 from uploadkit import SaveOptions
 from uploadkit.backends.s3 import S3Backend
+from uploadkit.directmodels import Part
 from uploadkit.exceptions import BackendError, UnavailableError
-from uploadkit.models import Part
 
 from .test_s3_fault_kit import (
     LONG,

@@ -10,7 +10,7 @@ from typing import Any
 
 from uploadkit import SaveOptions
 from uploadkit.backends.s3 import S3Backend
-from uploadkit.models import Part
+from uploadkit.directmodels import Part
 
 from .test_s3_fault_kit import LONG, OLD, OVERWRITE, SMALL, one_way
 

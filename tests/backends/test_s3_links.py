@@ -26,8 +26,9 @@ from tests.sigv4 import Refused, accepts, parameters_of, verify
 from uploadkit.backends._cloud.clients import close_clients
 from uploadkit.backends._s3 import links
 from uploadkit.backends.s3 import S3Backend, S3Options
+from uploadkit.directmodels import UploadPolicy
 from uploadkit.exceptions import InvalidKeyError, NotSupportedError, PermissionDeniedError
-from uploadkit.models import LinkMethod, LinkOptions, SaveOptions, UploadPolicy
+from uploadkit.models import LinkMethod, LinkOptions, SaveOptions
 
 from .s3_sink import ACCESS_KEY, SECRET_KEY, MakeS3, Sink, clean_environment, make_s3, sink, sink_server
 

@@ -16,8 +16,9 @@ import pytest
 from tests.sigv4 import accepts, mac, parameters_of, signing_key
 from uploadkit.backends._s3.client import make_client
 from uploadkit.backends.s3 import S3Backend, S3Options
+from uploadkit.directmodels import PresignedRequest, UploadPolicy
 from uploadkit.exceptions import InvalidKeyError, NotSupportedError
-from uploadkit.models import LinkOptions, PresignedRequest, SaveOptions, UploadPolicy
+from uploadkit.models import LinkOptions, SaveOptions
 
 from .s3_sink import ACCESS_KEY, SECRET_KEY, MakeS3, Sink, clean_environment, make_s3, sink, sink_server
 

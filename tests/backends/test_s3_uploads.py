@@ -8,6 +8,7 @@ from io import BytesIO
 import pytest
 
 from uploadkit.backends.s3 import S3Backend
+from uploadkit.directmodels import Part
 from uploadkit.exceptions import (
     AlreadyExistsError,
     IntegrityError,
@@ -15,7 +16,7 @@ from uploadkit.exceptions import (
     NotSupportedError,
     PermissionDeniedError,
 )
-from uploadkit.models import Part, SaveOptions
+from uploadkit.models import SaveOptions
 
 from .s3_sink import MIB, MakeS3, Reply, Seen, Sink, Stored, clean_environment, error, make_s3, sink, sink_server
 from .s3_streams import unseekable

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from tests.testing.served import Request, Response, ServedBackend
-from uploadkit.models import FileInfo, LinkOptions, PresignedRequest, SaveOptions, SignedURL, UploadPolicy
+from uploadkit.directmodels import PresignedRequest, UploadPolicy
+from uploadkit.models import FileInfo, LinkOptions, SaveOptions, SignedURL
 
 
 class SignsForGetOnly(ServedBackend):

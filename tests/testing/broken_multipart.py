@@ -12,8 +12,9 @@ from typing import Any, BinaryIO
 
 from uploadkit.backends._memory_parts import Uploads, _Upload
 from uploadkit.backends.memory import MemoryBackend
+from uploadkit.directmodels import Part
 from uploadkit.exceptions import AlreadyExistsError, NotFoundError
-from uploadkit.models import FileInfo, Part, SaveOptions
+from uploadkit.models import FileInfo, SaveOptions
 from uploadkit.streams import chunks
 from uploadkit.testing.checks_completion import RACERS
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from tests.testing.served import Request, Response, ServedBackend, Server
-from uploadkit.models import MAX_EXPIRY, FileInfo, LinkOptions, PresignedRequest, SaveOptions, SignedURL, UploadPolicy
+from uploadkit.directmodels import PresignedRequest, UploadPolicy
+from uploadkit.models import MAX_EXPIRY, FileInfo, LinkOptions, SaveOptions, SignedURL
 
 
 class WorksOnce(ServedBackend):

@@ -21,11 +21,12 @@ from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
 
 from tests.testing.streamed import StreamedBackend
+from uploadkit.directmodels import PresignedRequest, UploadPolicy
 from uploadkit.disposition import safe_disposition
 from uploadkit.exceptions import AlreadyExistsError, BackendError, NotFoundError
 from uploadkit.filetypes import content_type_for
 from uploadkit.keys import check_key
-from uploadkit.models import FileInfo, LinkOptions, PresignedRequest, SaveOptions, SignedURL, UploadPolicy, check_expiry
+from uploadkit.models import FileInfo, LinkOptions, SaveOptions, SignedURL, check_expiry
 
 #: Which header carries which attribute; metadata is JSON, which is ASCII.
 _ATTRIBUTES = {

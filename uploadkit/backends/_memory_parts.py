@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from ..directmodels import Part
 from ..exceptions import IntegrityError, NotFoundError
-from ..models import Part, SaveOptions
+from ..models import SaveOptions
 
 
 @dataclass

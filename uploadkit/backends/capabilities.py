@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import Any, BinaryIO, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
-from ..models import FileInfo, LinkOptions, Part, PartLimits, PresignedRequest, SaveOptions, SignedURL, UploadPolicy
+from ..models import FileInfo, LinkOptions, SaveOptions, SignedURL
 from .protocol import Backend
+
+if TYPE_CHECKING:
+    from ..directmodels import Part, PartLimits, PresignedRequest, UploadPolicy
 
 
 @runtime_checkable

@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import Any, BinaryIO, NoReturn
 from urllib.parse import quote
 
-from ..models import FileInfo, LinkOptions, Part, PartLimits, PresignedRequest, SaveOptions, SignedURL, UploadPolicy
+from ..directmodels import Part, PartLimits, PresignedRequest, UploadPolicy
+from ..models import FileInfo, LinkOptions, SaveOptions, SignedURL
 from ..remotepath import RemotePath
 from ..streams import check_range
 from ._cloud.bucket import place_of

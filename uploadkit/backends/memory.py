@@ -10,10 +10,11 @@ from datetime import datetime, timezone
 from itertools import count
 from typing import BinaryIO
 
+from ..directmodels import Part, PartLimits
 from ..exceptions import AlreadyExistsError, NotFoundError
 from ..filetypes import content_type_for
 from ..keys import check_key
-from ..models import FileInfo, Part, PartLimits, SaveOptions
+from ..models import FileInfo, SaveOptions
 from ..remotepath import RemotePath
 from ..streams import Tally, chunks, rewind, window
 from ._memory_parts import Uploads

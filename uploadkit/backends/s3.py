@@ -8,9 +8,10 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any, BinaryIO, NoReturn
 
+from ..directmodels import Part, PartLimits, PresignedRequest, UploadPolicy
 from ..exceptions import BackendError
 from ..filetypes import content_type_for
-from ..models import FileInfo, LinkOptions, Part, PartLimits, PresignedRequest, SaveOptions, SignedURL, UploadPolicy
+from ..models import FileInfo, LinkOptions, SaveOptions, SignedURL
 from ..remotepath import RemotePath
 from ..streams import check_range
 from ._cloud.bucket import place_of

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CloudFrontSigner", "LinkRequest", "URLSigner"]
 
+if not TYPE_CHECKING:  # else type checkers believe that the module has every name
 
-def __getattr__(name: str) -> object:
-    if name != "CloudFrontSigner":  # apps that sign otherwise do not wait for it
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_module(".cloudfront", __name__).CloudFrontSigner
+    def __getattr__(name: str) -> object:
+        if name != "CloudFrontSigner":  # apps that sign otherwise do not wait for it
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return import_module(".cloudfront", __name__).CloudFrontSigner

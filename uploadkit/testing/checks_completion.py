@@ -6,8 +6,9 @@ import io
 from functools import partial
 
 from ..backends.capabilities import SupportsMultipart, capabilities
+from ..directmodels import Part
 from ..exceptions import AlreadyExistsError, IntegrityError, NotFoundError
-from ..models import Part, SaveOptions
+from ..models import SaveOptions
 from .checks_multipart import Upload, made, uploading
 from .checks_races import at_once
 from .subject import Subject, absent, get, must, must_raise, put

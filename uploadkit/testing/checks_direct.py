@@ -8,8 +8,9 @@ from functools import partial
 
 from ..backends.capabilities import SupportsDirectUpload, capabilities
 from ..backends.protocol import Backend
+from ..directmodels import PresignedRequest, UploadPolicy
 from ..exceptions import NotSupportedError
-from ..models import MAX_EXPIRY, PresignedRequest, SaveOptions, UploadPolicy
+from ..models import MAX_EXPIRY, SaveOptions
 from .subject import NotShown, Subject, absent, get, must, must_raise, put
 from .visitor import Answer, store, wait_until_refused, with_key, with_other_signature
 

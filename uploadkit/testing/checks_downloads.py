@@ -6,8 +6,9 @@ import io
 from dataclasses import replace
 
 from ..backends.capabilities import SupportsSigning, capabilities
+from ..directmodels import UploadPolicy
 from ..exceptions import NotSupportedError
-from ..models import SaveOptions, UploadPolicy
+from ..models import SaveOptions
 from ..operations import copy, move
 from .checks_direct import CONTENT, must_accept
 from .checks_multipart import uploading

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..directmodels import PresignedRequest, UploadPolicy
 from ..exceptions import NotSupportedError
-from ..models import PresignedRequest, SaveOptions, UploadPolicy
+from ..models import SaveOptions
 from .checks_direct import (
     CONTENT,
     WANTED,

@@ -14,8 +14,9 @@ from typing import Any
 
 from ..backends.capabilities import SupportsMultipart, capabilities
 from ..backends.protocol import Backend
+from ..directmodels import Part
 from ..exceptions import IntegrityError, NotSupportedError
-from ..models import FileInfo, Part, SaveOptions
+from ..models import FileInfo, SaveOptions
 from .checks_races import at_once
 from .checks_saving import content_of
 from .subject import NotShown, Subject, absent, get, must, must_raise, source

@@ -6,7 +6,8 @@ from functools import partial
 
 from ..backends.capabilities import SupportsMultipart, SupportsPresignedParts, capabilities
 from ..backends.protocol import Backend
-from ..models import MAX_EXPIRY, Part
+from ..directmodels import Part
+from ..models import MAX_EXPIRY
 from .checks_multipart import Upload, uploading
 from .subject import NotShown, Subject, absent, get, must, must_raise
 from .visitor import Answer, parameter, store, wait_until_refused, with_other_signature, with_parameter

@@ -8,8 +8,9 @@ from datetime import timedelta
 
 from ..backends.capabilities import Capabilities, capabilities
 from ..backends.protocol import Backend
+from ..directmodels import PartLimits, UploadPolicy
 from ..exceptions import AlreadyExistsError, NotFoundError, NotSupportedError
-from ..models import PartLimits, SaveOptions, UploadPolicy
+from ..models import SaveOptions
 from ..operations import copy, move
 from .names import HARD_KEYS
 from .subject import NotShown, Subject, absent, get, must, must_raise, put

@@ -10,8 +10,9 @@ from functools import partial
 
 from ..backends.capabilities import Capabilities, capabilities
 from ..backends.protocol import Backend
+from ..directmodels import UploadPolicy
 from ..exceptions import AlreadyExistsError, IntegrityError, InvalidKeyError, NotFoundError, NotSupportedError
-from ..models import SaveOptions, UploadPolicy
+from ..models import SaveOptions
 from .names import HARD_KEYS, UNSAFE_KEYS
 from .subject import Subject, absent, get, must, must_raise, put, source
 

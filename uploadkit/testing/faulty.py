@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from ..backends.capabilities import Capabilities, capabilities
 from ..backends.protocol import Backend
-from ..models import FileInfo, PartLimits, SaveOptions
+from ..directmodels import PartLimits
+from ..models import FileInfo, SaveOptions
 from ..remotepath import RemotePath
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from ..models import PresignedRequest
+from ..directmodels import PresignedRequest
 from .subject import must
 
 _TIMEOUT = 20.0

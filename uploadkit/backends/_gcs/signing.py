@@ -7,7 +7,8 @@ import re
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from ...models import PresignedRequest, SaveOptions, UploadPolicy, check_expiry
+from ...directmodels import PresignedRequest, UploadPolicy
+from ...models import SaveOptions, check_expiry
 from .._cloud.metadata import as_headers
 from .._cloud.translate import translating
 from .iam import end_of, signer_for, unable

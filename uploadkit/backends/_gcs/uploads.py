@@ -16,8 +16,9 @@ from datetime import datetime, timedelta, timezone
 from itertools import groupby
 from typing import Any, BinaryIO
 
+from ...directmodels import Part, PartLimits, PresignedRequest
 from ...exceptions import BackendError, IntegrityError, NotFoundError, NotSupportedError
-from ...models import RESERVED_METADATA, FileInfo, Part, PartLimits, PresignedRequest, SaveOptions
+from ...models import RESERVED_METADATA, FileInfo, SaveOptions
 from ...streams import read_block, rewind
 from .._cloud.metadata import new_upload_word
 from .compose import compose

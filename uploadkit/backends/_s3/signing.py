@@ -13,8 +13,9 @@ from xml.sax.saxutils import escape
 from botocore import UNSIGNED
 
 from ...digests import split_checksum
+from ...directmodels import PresignedRequest, UploadPolicy
 from ...exceptions import NotSupportedError
-from ...models import PresignedRequest, SaveOptions, UploadPolicy, check_expiry
+from ...models import SaveOptions, check_expiry
 from .._cloud.metadata import new_upload_word
 from .._cloud.translate import translating
 from .checksums import from_hex

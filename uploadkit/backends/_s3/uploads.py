@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
+from ...directmodels import Part, PartLimits
 from ...exceptions import AlreadyExistsError, BackendError, IntegrityError, NotFoundError, NotSupportedError
 from ...filetypes import content_type_for
-from ...models import FileInfo, Part, PartLimits, SaveOptions
+from ...models import FileInfo, SaveOptions
 from ...streams import read_block, rewind
 from .._cloud.body import Body
 from .._cloud.metadata import new_upload_word
