@@ -66,6 +66,32 @@ class TestLimit:
         app.post("/")(files.limit(store_length))
         assert post(app, 1_000_000) == 200
 
+    def test_above_the_route_it_says_that_it_has_no_effect(self, app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+        files = configured(app, UPLOADED_FILES_MAX_SIZE="1 kB")
+
+        @files.limit
+        @app.post("/")
+        def view() -> str:
+            return store_length()
+
+        for _ in range(2):
+            assert post(app, 5_000_000) == 200
+        assert [record.message for record in caplog.records] == [
+            "The limit() of the view 'view' has no effect: put it below route()."
+        ]
+
+    def test_a_view_with_a_limit_and_without_is_no_mistake(self, app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+        files = configured(app, UPLOADED_FILES_MAX_SIZE="1 kB")
+
+        def view() -> str:
+            return store_length()
+
+        app.add_url_rule("/limited", "limited", files.limit(view), methods=["POST"])
+        app.add_url_rule("/free", "free", view, methods=["POST"])
+        assert post(app, 5_000_000, "/free") == 200
+        assert post(app, 5_000_000, "/limited") == 413
+        assert caplog.records == []
+
     def test_for_methods_of_a_class_and_for_a_whole_class(self, app: Flask) -> None:
         files = configured(app, MAX_CONTENT_LENGTH=1000, UPLOADED_FILES_MAX_SIZE="2 MB")
 

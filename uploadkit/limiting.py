@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
-from inspect import iscoroutinefunction
+from inspect import iscoroutinefunction, unwrap
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from flask import current_app, request
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 #: What a form has beside its files, in bytes: other fields, names, boundaries.
 FORM_OVERHEAD = 1024 * 1024
 _MARK = "__uploadkit_limit__"
+#: On the view itself: somewhere there is another one of it, with a limit.
+_LIMITED = "__uploadkit_limited__"
+
+_log = logging.getLogger("uploadkit")
 
 ViewT = TypeVar("ViewT", bound=Callable[..., Any])
 
@@ -39,6 +45,8 @@ def limited(view: ViewT, limit: Callable[[], int]) -> ViewT:
             return view(*args, **kwargs)
 
     setattr(limited_view, _MARK, limit)
+    with suppress(AttributeError):  # a bound method takes no mark
+        setattr(view, _LIMITED, True)
     return cast("ViewT", limited_view)
 
 
@@ -66,9 +74,22 @@ def limit_early(app: Flask) -> None:
 
 
 def _apply_to_view() -> None:
-    limit = getattr(current_app.view_functions.get(request.endpoint or ""), _MARK, None)
+    view = current_app.view_functions.get(request.endpoint or "")
+    limit = getattr(view, _MARK, None)
     if limit is not None:
         _apply(limit)
+    elif getattr(view, _LIMITED, False):
+        _warn_if_in_vain(view)
+
+
+def _warn_if_in_vain(view: Any) -> None:
+    """Warn once of a limit that was put above ``route()``: it makes another function than the one that answers."""
+    looked_at: set[str | None] = current_app.extensions.setdefault("uploadkit_limits_in_vain", set())
+    if request.endpoint in looked_at:
+        return
+    looked_at.add(request.endpoint)
+    if not any(hasattr(other, _MARK) and unwrap(other) is view for other in current_app.view_functions.values()):
+        _log.warning("The limit() of the view %r has no effect: put it below route().", request.endpoint)
 
 
 def _apply(limit: Callable[[], int]) -> None:
