@@ -393,3 +393,13 @@ def test_modes_may_be_text_as_from_the_environment(app: Flask, tmp_path: Path) -
     config.destination = tmp_path / "elsewhere"
     config.backend.save("b.txt", io.BytesIO(b"x"), SaveOptions())
     assert (tmp_path / "elsewhere" / "b.txt").stat().st_mode & 0o777 == 0o640
+
+
+def test_sets_that_have_the_same_settings_are_warned_of(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    app.config.update(UPLOADS_DEFAULT_BACKEND="memory", MAX_CONTENT_LENGTH=1000)
+    configure_uploads(app, (UploadSet("photos"), UploadSet("covers")))
+    assert caplog.records == []
+    configure_uploads(app, UploadSet("Photos"))
+    assert [record.message for record in caplog.records] == [
+        "the upload sets 'photos' and 'Photos' have the same settings, UPLOADED_PHOTOS_…: rename one"
+    ]

@@ -51,6 +51,7 @@ def configure_uploads(app: Flask, upload_sets: UploadSet | Iterable[UploadSet]) 
     app.jinja_env.globals.setdefault("upload_url", upload_url)
     limit_early(app)
     use_fast_forms(app)
+    _warn_of_shared_settings(known)
     _warn_of_open_folders(known)
     _warn_of_endless_files(app, found)
     for config in found.values():
@@ -116,6 +117,17 @@ def _refuse_namesakes(app: Flask, sets: Iterable[UploadSet]) -> None:
                 f"Another upload set {uset.name!r} of the app has a function under authorize(), this one has none. Use "
                 f"that set."
             )
+
+
+def _warn_of_shared_settings(known: dict[str, UploadConfiguration]) -> None:
+    """Warn of sets whose names differ in case only: settings are in capitals, so that what is for one is for both."""
+    by_key: dict[str, list[str]] = {}
+    for name in known:
+        by_key.setdefault(name.upper(), []).append(name)
+    for key, names in by_key.items():
+        if len(names) > 1:
+            sets = " and ".join(map(repr, names))
+            _log.warning("the upload sets %s have the same settings, UPLOADED_%s_…: rename one", sets, key)
 
 
 def _warn_of_open_folders(known: dict[str, UploadConfiguration]) -> None:
