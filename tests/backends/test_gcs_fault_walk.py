@@ -7,6 +7,7 @@ import logging
 import re
 import traceback
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from tests.servers.fault_proxy import Fault, FaultProxy, Kind, gcs_error
 from tests.servers.stores import GcsServer
 from uploadkit import BackendError, PermissionDeniedError, SaveOptions, UnavailableError
 from uploadkit.backends._gcs.options import CHUNK_UNIT
-from uploadkit.backends.gcs import GCSBackend
+from uploadkit.backends.gcs import GCSBackend, GCSOptions
 from uploadkit.operations import exists
 
 pytestmark = pytest.mark.slow
@@ -64,9 +65,10 @@ def test_only_errors_of_ours_come_out(
     name: str, fault: str, fake_gcs_server: GcsServer, proxy: FaultProxy, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "uploadkit")
-    hasty = {"max_attempts": 1, "read_timeout": 0.3, "deadline": 0.6, "chunk_size": CHUNK_UNIT}
-    backend = backend_at(fake_gcs_server, proxy.endpoint, **hasty)
-    backend.save("a", io.BytesIO(b"hello"), SaveOptions())
+    hasty: dict[str, Any] = {"max_attempts": 1, "read_timeout": 0.3, "deadline": 0.6, "chunk_size": CHUNK_UNIT}
+    patient = backend_at(fake_gcs_server)
+    backend = GCSBackend(str(patient.path("")), GCSOptions(endpoint=proxy.endpoint, **hasty))
+    patient.save("a", io.BytesIO(b"hello"), SaveOptions())
     strike, kind = FAULTS[fault]
     proxy.add(Fault(strike.kind, times=None, answer=strike.answer))
     with pytest.raises(BackendError) as caught:
@@ -78,4 +80,4 @@ def test_only_errors_of_ours_come_out(
     told = "".join(traceback.format_exception(caught.value)) + caplog.text
     assert not re.search(r"upload_id=[^)\s]", told), "whoever has the URL of an upload can write"
     proxy.clear()
-    assert [info.key for info in backend.list_files()] == ["a"], "half a file is visible, or one is lost"
+    assert [info.key for info in patient.list_files()] == ["a"], "half a file is visible, or one is lost"

@@ -132,12 +132,12 @@ def test_a_busy_store_is_asked_so_often_and_no_more(fake_gcs_server: GcsServer, 
 def test_a_store_that_never_answers_is_given_up_within_the_deadline(
     fake_gcs_server: GcsServer, fake: FaultProxy
 ) -> None:
-    backend = backend_at(fake_gcs_server, fake.endpoint, read_timeout=0.3, deadline=1.0, max_attempts=9)
+    backend = backend_at(fake_gcs_server, fake.endpoint, read_timeout=20, deadline=1.0, max_attempts=9)
     fake.add(Fault(Kind.BLACK_HOLE, times=None))
     started = time.monotonic()
     with pytest.raises(UnavailableError, match="in time"):
         backend.stat("a")
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10  # without the deadline it would be three minutes
 
 
 def test_a_store_that_answers_drop_by_drop_is_given_up_within_the_deadline() -> None:
@@ -166,7 +166,7 @@ def test_a_store_that_answers_drop_by_drop_is_given_up_within_the_deadline() -> 
     try:
         with pytest.raises(UnavailableError):
             backend.stat("a")
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 10  # without the deadline it would be 100 seconds
     finally:
         done.set()
         thread.join()

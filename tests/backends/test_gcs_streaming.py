@@ -401,7 +401,7 @@ def test_a_connection_that_falls_silent_is_given_up_after_the_read_timeout() -> 
 
     store = OwnStore(6, serve)
     try:
-        with store.running(read_timeout=0.2) as backend, backend.open_stream("a")[1] as stream:
+        with store.running(read_timeout=1.0) as backend, backend.open_stream("a")[1] as stream:
             assert stream.read() == b"abcdef"
     finally:
         done.set()

@@ -294,7 +294,7 @@ def following(*turns: Callable[[socket.socket], None]) -> Iterator[tuple[S3Backe
         region="us-east-1",
         access_key_id="a",
         secret_access_key="b",
-        read_timeout=0.5,
+        read_timeout=1.0,
         pool_size=1,
     )
     try:

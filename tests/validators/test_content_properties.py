@@ -121,6 +121,10 @@ STARTS = [
 ]
 
 
+#: In seconds of CPU. No statement on speed: where the work grows with the square of the length, it takes minutes.
+BELIEVED = 5
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("start", STARTS, ids=repr)
 def test_no_content_takes_long(start: bytes) -> None:
@@ -129,7 +133,7 @@ def test_no_content_takes_long(start: bytes) -> None:
         for ext in ("txt", "xls", "jpg", "mp3", "zip", "svg", "docx", "pdf"):
             began = time.process_time()
             refusal(ContentType(), f"a.{ext}", data)
-            assert time.process_time() - began < 0.25, (start, piece, ext)
+            assert time.process_time() - began < BELIEVED, (start, piece, ext)
 
 
 def test_only_the_head_of_a_large_file_is_read() -> None:
@@ -144,4 +148,4 @@ def test_a_stream_that_gives_single_bytes_is_read_in_linear_time() -> None:
     file = candidate("a.txt", b"x" * HEAD_SIZE, at_once=1)
     began = time.process_time()
     default_content_check(file)
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < BELIEVED
