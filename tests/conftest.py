@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 import pytest
 from flask import Flask
+from hypothesis import HealthCheck, settings
 from werkzeug.datastructures import FileStorage
 
 from tests.servers.fixtures import fake_gcs_server, gcp_emulator, moto_server, seaweed_server
@@ -19,6 +20,10 @@ from uploadkit.backends.memory import MemoryBackend
 from uploadkit.settings import SetSettings
 
 __all__ = ["fake_gcs_server", "gcp_emulator", "moto_server", "seaweed_server"]
+
+# An example that takes long says something of the machine, not of what is tested.
+settings.register_profile("uploadkit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("uploadkit")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

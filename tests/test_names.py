@@ -294,7 +294,7 @@ def test_dots_at_the_end_do_not_hide_the_extension_of_a_name_without_a_stem(file
 @example("..", "ascii")
 @example("日本.jpg.", "ascii")
 @example("CON." + "a" * 251, "unicode")
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_any_text_becomes_one_safe_segment_or_is_refused(text: str, style: Style):
     name = cleaned(text, style)
     if name is not None:
@@ -306,7 +306,7 @@ def test_any_text_becomes_one_safe_segment_or_is_refused(text: str, style: Style
 @given(TEXTS, ANY_STYLE)
 @example("\u0301.jpg._", "unicode")
 @example("\u0301.jpg.~", "unicode")
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_cleaning_a_clean_name_changes_nothing(text: str, style: Style):
     name = cleaned(text, style)
     if name is not None:
@@ -320,7 +320,7 @@ def test_cleaning_a_clean_name_changes_nothing(text: str, style: Style):
     st.integers(25, 40),
     ANY_STYLE,
 )
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_cleaning_a_clean_name_changes_nothing_where_it_was_cut(
     start: str, length: int, middle: str, rest: int, style: Style
 ):
@@ -332,7 +332,7 @@ def test_cleaning_a_clean_name_changes_nothing_where_it_was_cut(
 
 
 @given(TEXTS, ANY_STYLE)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_an_extension_is_always_in_lower_case(text: str, style: Style):
     name = cleaned(text, style)
     if name is not None:
@@ -341,7 +341,7 @@ def test_an_extension_is_always_in_lower_case(text: str, style: Style):
 
 
 @given(TEXTS, st.sampled_from(["jpg", "tar", "h", "x" * 20, "7z"]), ANY_STYLE)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_name_that_is_not_refused_keeps_its_extension(text: str, ext: str, style: Style):
     name = cleaned(f"{text}a.{ext.upper()}", style)
     assert name is not None
@@ -349,7 +349,7 @@ def test_a_name_that_is_not_refused_keeps_its_extension(text: str, ext: str, sty
 
 
 @given(st.text(st.characters(categories=["Lu", "Ll", "Lo", "Nd"]), min_size=1, max_size=30), ANY_STYLE)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_name_of_letters_and_digits_of_any_script_is_never_refused(stem: str, style: Style):
     name = cleaned(f"{stem}.jpg", style)
     assert name is not None
@@ -461,7 +461,7 @@ def test_a_folder_is_the_same_each_time():
 @given(TEXTS, ANY_STYLE)
 @example("con." + "a" * 251, "ascii")
 @example("nul." + "日" * 83, "unicode")
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_any_text_becomes_a_folder_of_safe_segments(text: str, style: Style):
     for segment in segments(clean_folder(text, style)):
         assert_safe_segment(segment)
@@ -470,7 +470,7 @@ def test_any_text_becomes_a_folder_of_safe_segments(text: str, style: Style):
 
 
 @given(TEXTS, ANY_STYLE)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_cleaning_a_clean_folder_changes_nothing(text: str, style: Style):
     folder = clean_folder(text, style)
     assert clean_folder(folder, style) == folder
@@ -488,7 +488,7 @@ def _comparable(folder: str) -> list[str]:
     st.text(st.sampled_from("aé日/_ -+.\u200b!"), max_size=8),
     ANY_STYLE,
 )
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=800)
 def test_folders_that_differ_by_more_than_white_space_and_ends_stay_apart(one: str, other: str, style: Style):
     if _comparable(one) != _comparable(other):
         assert clean_folder(one, style) != clean_folder(other, style)
@@ -506,7 +506,7 @@ def test_a_suffix_goes_before_the_last_extension(name: str, expected: str):
 
 
 @given(TEXTS, st.sampled_from(["1", "1024", "abcdefghij"]), ANY_STYLE)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_name_with_a_suffix_is_as_safe_and_keeps_its_extension(text: str, suffix: str, style: Style):
     name = cleaned(text, style)
     if name is not None:
@@ -531,7 +531,7 @@ def test_random_words_are_lower_case_and_do_not_repeat():
 
 
 @given(TEXTS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_what_is_kept_of_a_visitors_name_is_valid_short_and_has_no_line_ends(text: str):
     kept = presentable(text)
     assert len(kept.encode()) <= 512
@@ -607,7 +607,7 @@ def test_a_text_type_of_its_own_is_a_key_too():
 
 
 @given(TEXTS)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_a_text_is_a_contained_key_or_an_invalid_key_error(text: str):
     try:
         assert check_key(text) == text
@@ -621,7 +621,7 @@ def test_a_text_is_a_contained_key_or_an_invalid_key_error(text: str):
 
 
 @given(TEXTS, TEXTS, ANY_STYLE)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_a_clean_folder_and_a_clean_name_make_a_key_unless_they_are_too_long(folder: str, text: str, style: Style):
     name = cleaned(text, style)
     if name is not None:

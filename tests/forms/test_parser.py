@@ -120,7 +120,7 @@ def _encoded(parts: list[Any], boundary: bytes) -> bytes:
     return body + b"--" + boundary + b"--\r\n"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(_PART, max_size=5), _BOUNDARIES, st.integers(1, 300), st.integers(1, 300))
 @example([("", "", [], b"\r\n--b", True)], "b0", 5, 3)
 def test_forms_are_read_alike(parts: list[Any], boundary: str, size: int, end: int) -> None:

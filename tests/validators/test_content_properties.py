@@ -45,7 +45,7 @@ def damaged(draw: st.DrawFn) -> bytes:
     return bytes(data[:at]) + draw(st.one_of(st.just(b""), st.binary(max_size=100), PIECES))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.one_of(st.binary(max_size=2000), damaged()), EXTENSIONS, st.booleans(), st.booleans())
 def test_whatever_comes_is_judged_and_nothing_else_happens(data: bytes, ext: str, strict: bool, vague: bool) -> None:
     for allowed in ((), ("image/png", "text/plain")):
@@ -57,7 +57,6 @@ def test_whatever_comes_is_judged_and_nothing_else_happens(data: bytes, ext: str
         assert file.stream.count <= HEAD_SIZE
 
 
-@settings(deadline=None)
 @given(damaged(), EXTENSIONS)
 def test_what_strictness_lets_in_comes_in_without_it(data: bytes, ext: str) -> None:
     if refusal(ContentType(), f"a.{ext}", data) is None:
