@@ -137,7 +137,7 @@ def test_a_store_that_never_answers_is_given_up_within_the_deadline(
     started = time.monotonic()
     with pytest.raises(UnavailableError, match="in time"):
         backend.stat("a")
-    assert time.monotonic() - started < 10  # without the deadline it would be three minutes
+    assert time.monotonic() - started < 2  # without the deadline it would be three minutes
 
 
 def test_a_store_that_answers_drop_by_drop_is_given_up_within_the_deadline() -> None:
@@ -166,7 +166,7 @@ def test_a_store_that_answers_drop_by_drop_is_given_up_within_the_deadline() -> 
     try:
         with pytest.raises(UnavailableError):
             backend.stat("a")
-        assert time.monotonic() - started < 10  # without the deadline it would be 100 seconds
+        assert time.monotonic() - started < 2  # without the deadline it would be 100 seconds
     finally:
         done.set()
         thread.join()

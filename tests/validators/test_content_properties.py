@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
 from hypothesis import given, settings
@@ -120,8 +122,15 @@ STARTS = [
 ]
 
 
-#: In seconds of CPU. No statement on speed: where the work grows with the square of the length, it takes minutes.
-BELIEVED = 5
+@contextmanager
+def without_coverage() -> Iterator[None]:
+    """Let the CPU that is counted be that of the code: what watches its lines takes four times as much."""
+    watching = sys.gettrace()
+    sys.settrace(None)
+    try:
+        yield
+    finally:
+        sys.settrace(watching)
 
 
 @pytest.mark.slow
@@ -130,9 +139,11 @@ def test_no_content_takes_long(start: bytes) -> None:
     for piece in REPEATED:
         data = (start + piece * HEAD_SIZE)[:HEAD_SIZE]
         for ext in ("txt", "xls", "jpg", "mp3", "zip", "svg", "docx", "pdf"):
-            began = time.process_time()
-            refusal(ContentType(), f"a.{ext}", data)
-            assert time.process_time() - began < BELIEVED, (start, piece, ext)
+            with without_coverage():
+                began = time.process_time()
+                refusal(ContentType(), f"a.{ext}", data)
+                took = time.process_time() - began
+            assert took < 0.25, (start, piece, ext)
 
 
 def test_only_the_head_of_a_large_file_is_read() -> None:
@@ -147,4 +158,4 @@ def test_a_stream_that_gives_single_bytes_is_read_in_linear_time() -> None:
     file = candidate("a.txt", b"x" * HEAD_SIZE, at_once=1)
     began = time.process_time()
     default_content_check(file)
-    assert time.process_time() - began < BELIEVED
+    assert time.process_time() - began < 2
