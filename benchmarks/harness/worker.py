@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import json
 import logging
 import os
@@ -13,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import IO
 
+from .environment import is_installed
 from .measure import measured
 from .model import SCALES, Case, Contestant, Trial, Unavailable
 
@@ -65,16 +65,9 @@ def _require(contestant: Contestant) -> None:
 
     :raises Unavailable: if a module is not installed.
     """
-    missing = [name for name in contestant.needs if not _is_installed(name)]
+    missing = [name for name in contestant.needs if not is_installed(name)]
     if missing:
         raise Unavailable(f"not installed: {', '.join(missing)}")
-
-
-def _is_installed(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
 
 
 if __name__ == "__main__":
