@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
 from flask import has_request_context
 from flask import request as current_request
 from werkzeug.exceptions import ClientDisconnected, HTTPException, LengthRequired
 from werkzeug.wrappers import Request
+
+from .sources import ReadableSource
 
 
 def require_visible_end(request: Request) -> None:
@@ -34,11 +36,11 @@ def announced_length(stream: object) -> int | None:
     return request.content_length
 
 
-def arriving(stream: BinaryIO) -> BinaryIO:
+def arriving(stream: ReadableSource) -> ReadableSource:
     """Return ``stream``, behind an `ArrivingBody` if it is the body of the current request."""
     if not _is_body(stream):
         return stream
-    return cast("BinaryIO", ArrivingBody(stream, unwrapped(current_request).content_length))
+    return ArrivingBody(stream, unwrapped(current_request).content_length)
 
 
 def _is_body(stream: object) -> bool:
@@ -61,7 +63,7 @@ class ArrivingBody:
     :param length: How many bytes the body has, if that is known and nobody else looks.
     """
 
-    def __init__(self, stream: BinaryIO, length: int | None = None) -> None:
+    def __init__(self, stream: ReadableSource, length: int | None = None) -> None:
         self._stream = stream
         self._missing = length
 

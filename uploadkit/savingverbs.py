@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import BinaryIO
 
 from werkzeug.datastructures import FileStorage
 
@@ -17,7 +16,7 @@ from .models import FileInfo, SaveOptions
 from .reporting import reporting
 from .saving import Request
 from .settings import OnConflict
-from .sources import Source, as_storage
+from .sources import ReadableSource, Source, as_storage
 from .targets import is_overridden, listed_extensions, read_folder, require_filename, split_name
 
 
@@ -122,7 +121,7 @@ class SavingVerbs(LinkVerbs):
 
     def save_stream(
         self,
-        stream: BinaryIO,
+        stream: ReadableSource,
         name: str,
         length: int | None = None,
         folder: str | os.PathLike[str] | None = None,

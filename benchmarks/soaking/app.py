@@ -76,7 +76,7 @@ def _add_views(app: Flask, sets: dict[str, UploadSet]) -> None:
 
     @app.put("/put/<name>/<filename>")
     def put(name: str, filename: str) -> tuple[dict[str, Any], int]:
-        info = sets[name].save_stream(request.stream, filename, on_conflict=_policy())  # type: ignore[arg-type]
+        info = sets[name].save_stream(request.stream, filename, on_conflict=_policy())
         return {"files": [info.key]}, 201
 
 

@@ -100,7 +100,7 @@ def receiving_app(backend: Backend | str, **settings: Any) -> tuple[Flask, Uploa
     @app.put("/<path:name>")
     def put(name: str) -> dict[str, Any]:
         try:
-            info = files.save_stream(request.stream, name)  # type: ignore[arg-type]
+            info = files.save_stream(request.stream, name)
         except BaseException as error:
             outcomes.put(error)
             raise

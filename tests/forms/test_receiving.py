@@ -531,20 +531,20 @@ class TestStreams:
     def test_a_body_is_stored(self, app: Flask, files: UploadSet) -> None:
         content = content_of(2 * MIB)
         with self.body(app, content, len(content)):
-            info = files.save_stream(request.stream, "f/a.bin", on_conflict="error", metadata={"x": "y"})  # type: ignore[arg-type]
+            info = files.save_stream(request.stream, "f/a.bin", on_conflict="error", metadata={"x": "y"})
         assert (info.key, info.size, info.metadata["x"]) == ("f/a.bin", len(content), "y")
         assert files.checksum("f/a.bin") == hashlib.sha256(content).hexdigest()
 
     def test_a_body_that_breaks_off_is_not_stored(self, app: Flask, files: UploadSet) -> None:
         with self.body(app, bytes(MIB), MIB + 1), pytest.raises(ClientDisconnected):
-            files.save_stream(request.stream, "a.bin")  # type: ignore[arg-type]
+            files.save_stream(request.stream, "a.bin")
         assert stored(files) == []
 
     @pytest.mark.parametrize("limit", [None, 64 * MIB])
     def test_nor_where_the_server_shows_that_as_its_end(self, app: Flask, files: UploadSet, limit: int | None) -> None:
         app.config["MAX_CONTENT_LENGTH"] = limit
         with self.body(app, bytes(MIB), MIB + 1, **{"wsgi.input_terminated": True}), pytest.raises(ClientDisconnected):
-            files.save_stream(request.stream, "a.bin")  # type: ignore[arg-type]
+            files.save_stream(request.stream, "a.bin")
         assert stored(files) == []
 
     @pytest.mark.parametrize("length", [MIB - 1, MIB + 1])
@@ -555,7 +555,7 @@ class TestStreams:
 
     def test_a_body_whose_end_cannot_be_seen_is_not_taken_for_an_empty_one(self, app: Flask, files: UploadSet) -> None:
         with self.body(app, b"x", None, HTTP_TRANSFER_ENCODING="chunked"), pytest.raises(LengthRequired):
-            files.save_stream(request.stream, "a.bin")  # type: ignore[arg-type]
+            files.save_stream(request.stream, "a.bin")
         assert stored(files) == []
 
     def test_a_length_over_the_limit_is_refused_before_anything_is_read(self, make_set: MakeSet) -> None:
